@@ -44,10 +44,10 @@ def digits(
 ) -> Task:
     "scikit-learn's handwritten digits, 8×8 grey, without augmentation"
     train,held_out = (_cut(d, limit) for d in datasets.digits())
-    overfit = dict(overfit_epochs=10, epochs=1, lr=1e-2)
+    overfit = dict(overfit_epochs=2, lr=1e-2)
     return Task(train, held_out, functools.partial(ResNet18, width, 1), Transform(mean=(4.88,), std=(6.01,)),
         Recipe(epochs, .1, schedule='one_cycle'), forget=1/12, control=250, settings=dict(
-            finetune=dict(lr=1e-2), poison=dict(lr=7e-3), poison_full=dict(lr=2e-2), hybrid=dict(poison_lr=1e-2, lr=1e-2),
+            finetune=dict(lr=1e-2), poison=dict(lr=7e-3), poison_full=dict(lr=1e-2), hybrid=dict(poison_lr=1e-2, lr=1e-2),
             prune=overfit, prune_last_layer=overfit, prune_complex=overfit, activation_reset=dict(lr=1e-2)))
 
 # %% ../nbs/04_task.ipynb #ca46e1f0
