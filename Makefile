@@ -1,0 +1,27 @@
+# `make demo` and `make test` set up everything they need in .venv
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS := 1
+export MPLBACKEND := agg
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: venv demo test docs
+
+venv: .venv/installed
+
+.venv/installed: settings.ini setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; name another with make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	@echo "installing packages into .venv (torch is large; a few minutes at most)"
+	$(BIN)/pip install -q -c constraints.txt setuptools wheel
+	$(BIN)/pip install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+demo: venv
+	$(BIN)/mu_demo
+
+docs: venv
+	$(BIN)/python tools/docs.py
+
+test: docs
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests

@@ -1,0 +1,127 @@
+"Commands as users run them: good input gives the numbers, bad input one line and exit status 2, with nothing written."
+import re, subprocess, sys
+from pathlib import Path
+import numpy as np
+import pytest
+
+def run(*args, **kw):
+    "A console script in a process of its own"
+    command,*rest = map(str, args)
+    return subprocess.run([Path(sys.executable).with_name(command), *rest], capture_output=True, text=True, **kw)
+
+@pytest.fixture
+def records(tmp_path):
+    "A small folder in the published layout: 6 examples, 3 classes, 5 + 5 models"
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(2, 6, 6, 3)).astype(np.float32)
+    z[:, :, 0] = np.eye(3)[np.arange(6) % 3]
+    data = tmp_path/'data'
+    (data/'mine').mkdir(parents=True)
+    np.save(data/'logits_retain.npy', z[0])
+    np.save(data/'mine'/'logits_unlearn.npy', z[1])
+    for folder in data, data/'mine': (folder/'metrics.csv').write_text('seed,retain_accuracy,forget_accuracy,test_accuracy\n0,1,0.5,0.75\n')
+    return data
+
+def snapshot(folder): return {p: p.read_bytes() for p in folder.glob('**/*') if p.is_file()}
+
+def refused(folder, pattern, *args):
+    "The command exits with status 2 and one matching line, and leaves the folder as it was"
+    before = snapshot(folder)
+    r = run(*args, cwd=folder)
+    assert r.returncode == 2, r.stdout + r.stderr
+    assert r.stderr.count('\n') == 1 and re.search(pattern, r.stderr), r.stderr
+    assert snapshot(folder) == before
+
+def change(path, edit):
+    z = np.load(path)
+    np.save(path, edit(z))
+
+def put(i, value):
+    def edit(z):
+        z[i] = value
+        return z
+    return edit
+
+def test_good_input(records):
+    r = run('mu_table', records)
+    assert r.returncode == 0 and len(r.stdout.splitlines()) == 3 and 'mine' in r.stdout
+    r = run('mu_attack', records, 'mine')
+    assert r.returncode == 0 and 'mine: ε̂ = ' in r.stdout
+
+def test_missing_approach_names_those_that_exist(records):
+    refused(records, "no approach 'yours'.*found mine", 'mu_attack', records, 'yours')
+
+@pytest.mark.parametrize('name', ['a/b', '../mine', '..', 'a\\b'])
+def test_approach_name_is_no_path(records, name):
+    refused(records, 'name of a folder', 'mu_attack', records, name)
+
+def test_other_number_of_examples(records):
+    change(records/'mine/logits_unlearn.npy', lambda z: z[:5])
+    refused(records, 'mine/logits_unlearn.npy: expected 6 examples.*found 5', 'mu_table', records)
+
+def test_other_number_of_classes(records):
+    change(records/'mine/logits_unlearn.npy', lambda z: np.pad(z, [(0, 0), (0, 0), (0, 1)]))
+    refused(records, 'expected 3 classes.*found 4', 'mu_table', records)
+
+def test_other_labels(records):
+    change(records/'mine/logits_unlearn.npy', put((4, 0), [1, 0, 0]))
+    refused(records, 'mine.*expected the labels of the retrained logits, found another one at example 4', 'mu_table', records)
+
+@pytest.mark.parametrize('label', [[0, 0, 0], [1, 1, 0], [.5, .5, 0]])
+def test_slot_0_not_one_hot(records, label):
+    change(records/'logits_retain.npy', put((2, 0), label))
+    refused(records, 'slot 0 must hold the one-hot label.*example 2', 'mu_table', records)
+
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_logits_not_finite(records, value):
+    change(records/'mine/logits_unlearn.npy', put((3, 1+2, 1), value))
+    refused(records, f'mine.*found {value} at example 3, model 2', 'mu_attack', records, 'mine')
+
+def test_too_few_models(records):
+    change(records/'mine/logits_unlearn.npy', lambda z: z[:, :2])
+    refused(records, 'logits_unlearn.npy: at least 2 models are needed, found 1', 'mu_table', records)
+
+@pytest.mark.parametrize('delta', ['-0.1', '1', '1.5', 'nan'])
+def test_delta_outside(records, delta):
+    refused(records, r'delta: expected a number in \[0, 1\)', 'mu_table', records, f'--delta={delta}')
+
+def test_object_array(records):
+    np.save(records/'logits_retain.npy', np.array([{}], dtype=object), allow_pickle=True)
+    refused(records, 'logits_retain.npy: not a complete .npy file of numbers', 'mu_table', records)
+
+def test_truncated_array(records):
+    p = records/'mine/logits_unlearn.npy'
+    p.write_bytes(p.read_bytes()[:-20])
+    refused(records, 'mine/logits_unlearn.npy: not a complete .npy file', 'mu_table', records)
+
+def test_metrics_without_columns(records):
+    (records/'mine/metrics.csv').write_text('seed,accuracy\n0,1\n')
+    refused(records, 'mine/metrics.csv: expected columns seed, retain_accuracy.*found seed, accuracy', 'mu_table', records)
+
+def test_missing_files(records):
+    (records/'mine/metrics.csv').unlink()
+    refused(records, 'mine/metrics.csv: no such file', 'mu_table', records)
+    refused(records, 'nowhere: no such folder', 'mu_table', 'nowhere')
+
+def test_forget_index_out_of_range(records):
+    (records/'forget.txt').write_text('3,17,1200')
+    refused(records, 'forget.txt: index 1200 out of range for 1200 training examples', 'mu_demo', '--forget', 'forget.txt')
+
+def test_cifar10_with_wrong_md5(records):
+    folder = records/'cifar-10-batches-py'
+    folder.mkdir()
+    for n in ('test_batch', *(f'data_batch_{i}' for i in range(1, 6))): (folder/n).write_bytes(b'other')
+    refused(records, 'data_batch_1: expected MD5 c99cafc152244af753f735de768cd75f, found', 'mu_demo', '--task', 'cifar10', '--data-dir', '.')
+
+def test_plan_that_makes_no_sense(records):
+    refused(records, 'at least 2 models are needed, found 1', 'mu_demo', '--n', '1')
+    refused(records, 'expected an approach of finetune', 'mu_create_logits', '--approaches', 'finetune,forget_it')
+    refused(records, 'expected a task of digits, cifar10', 'mu_train_retain', '--task', 'mnist')
+    refused(records, 'at least 1 epoch', 'mu_demo', '--epochs', '0')
+
+def test_table_of_the_published_logits(shared):
+    r = run('mu_table', shared/'forget-with-precision')
+    assert r.returncode == 0
+    found = [line.split()[:2] for line in r.stdout.splitlines()[1:]]
+    assert found == [['baseline', '0.88'], ['finetune', '3.74'], ['poison', '4.16'], ['poison_full', '4.20'], ['hybrid', '2.83'],
+                     ['prune', '3.22'], ['prune_last_layer', '2.30'], ['prune_complex', '2.20'], ['activation_reset', '3.58']]

@@ -1,0 +1,12 @@
+"Every notebook runs from top to bottom under nbdev's own rules (`#| eval: false`, `tst_flags`)."
+import pytest
+from nbdev.config import get_config
+from nbdev.doclinks import nbglob
+from nbdev.test import test_nb as run_nb
+
+cfg = get_config()
+
+@pytest.mark.parametrize('nb', sorted(nbglob(cfg.nbs_path, as_path=True)), ids=lambda p: str(p.relative_to(cfg.nbs_path).with_suffix('')))
+def test_notebook(nb):
+    ok,_ = run_nb(nb.absolute(), skip_flags=cfg.tst_flags.split(), basepath=cfg.config_path)
+    assert ok

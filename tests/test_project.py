@@ -1,0 +1,47 @@
+"The repository is in order: notebooks clean, package and README in step with them, the audit half free of torch."
+import os, re, shutil, subprocess, sys
+from pathlib import Path
+import pytest
+from conftest import root
+
+sys.path.insert(0, str(root/'tools'))
+from readme import readme
+
+def files(folder):
+    "Content of the notebooks and modules below a folder"
+    found = [*folder.glob('nbs/**/*.ipynb'), *folder.glob('machine_unlearning/**/*.py')]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in found if '.ipynb_checkpoints' not in p.parts}
+
+@pytest.fixture(scope='module')
+def rebuilt(tmp_path_factory):
+    "A copy of the project, cleaned and exported from nothing but its notebooks"
+    copy = tmp_path_factory.mktemp('project')
+    for name in 'nbs', 'settings.ini', '_quarto.yml':
+        source = root/name
+        shutil.copytree(source, copy/name, symlinks=True) if source.is_dir() else shutil.copy(source, copy/name)
+    env = {k: v for k,v in os.environ.items() if k != 'IN_TEST'} # under which nbdev_export does nothing
+    run = lambda c: subprocess.run([sys.executable, '-c', f'from nbdev.{c}; {c.split()[-1]}()'], cwd=copy, env=env, check=True)
+    run('clean import nbdev_clean'); run('doclinks import nbdev_export')
+    return copy
+
+def test_notebooks_clean_and_package_in_step(rebuilt):
+    here,there = files(root), files(rebuilt)
+    assert sorted(here) == sorted(there), 'a module without a notebook, or the other way round'
+    assert [n for n in here if here[n] != there[n]] == [], 'run nbdev_clean and nbdev_export, then commit'
+
+def test_readme_in_step():
+    assert (root/'README.md').read_text() == readme(), 'run python tools/readme.py, then commit'
+
+def test_readme_links():
+    links = re.findall(r'\]\((?!https?:)([^)#]+)', readme())
+    assert links and [l for l in links if not (root/l).is_file()] == []
+
+@pytest.mark.parametrize('module', [p.stem for p in (root/'nbs').glob('2*.ipynb')] )
+def test_audit_half_imports_no_torch(module):
+    code = f'import sys, machine_unlearning.{module.partition("_")[2]}; sys.exit("torch" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', code]).returncode == 0
+
+def test_docs_and_code_speak_of_the_project_alone():
+    words = re.compile(r'\b(subagent|chatbot|language model|this session|this workplace)\b', re.I)
+    bad = [n for n,c in files(root).items() if words.search(c.decode())]
+    assert not bad
