@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['budget', 'log_ratio', 'log_median', 'error_rates', 'epsilon_from_rates', 'check_delta', 'epsilon', 'Attack',
-           'summarise', 'attack_all', 'attack', 'passes', 'table', 'percent', 'show', 'mu_attack', 'mu_table']
+           'summarise', 'attack_all', 'check_labels', 'attack', 'passes', 'table', 'percent', 'show', 'mu_attack',
+           'mu_table']
 
 # %% ../nbs/21_attack.ipynb #8c69ebc4
 import numpy as np, pandas as pd
 from pathlib import Path
 from typing import NamedTuple
 from .core import atomic, command
-from .logits import approaches, blocks, check_pair, check_shape, check_values, find_approach, hinge, read_logits, read_metrics
+from .logits import approaches, blocks, check_pair, check_scores, check_shape, check_values, find_approach, hinge, read_logits, read_metrics
 
 # %% ../nbs/21_attack.ipynb #93e9aaa6
 def log_ratio(
@@ -42,7 +43,7 @@ def error_rates(
     N,M = retain.shape[1], unlearn.shape[1]
     score = log_ratio(np.concatenate([retain, unlearn], 1), retain, unlearn)
     flip = log_median(score[:, :N]) > log_median(score[:, N:])
-    order = np.argsort(-score, axis=1, kind='stable')
+    order = np.argsort(-score, axis=1)
     score = np.take_along_axis(score, order, 1)
     positive = (order < N) == flip[:, None]
     hits,n = positive.cumsum(1), positive.sum(1, keepdims=True)
@@ -79,13 +80,7 @@ def epsilon(
 ) -> np.ndarray: # (S,), ε of every example in order; may be infinite, NaN where undefined
     "The study's ε for every example"
     check_delta(delta)
-    retain,unlearn = (np.asarray(a, dtype=np.float64) for a in (retain, unlearn))
-    if retain.ndim != 2 or unlearn.ndim != 2 or len(retain) != len(unlearn): raise ValueError(
-        f'expected (S, N) and (S, M) with the same S, found {retain.shape} and {unlearn.shape}')
-    if min(retain.shape[1], unlearn.shape[1]) < 2: raise ValueError(
-        f'at least 2 models of each kind are needed, found {retain.shape[1]} retrained and {unlearn.shape[1]} unlearned')
-    if not (np.isfinite(retain).all() and np.isfinite(unlearn).all()): raise ValueError('expected finite statistics, found NaN or infinity')
-    return epsilon_from_rates(*error_rates(retain, unlearn), delta)
+    return epsilon_from_rates(*error_rates(*check_scores(retain, unlearn)), delta)
 
 # %% ../nbs/21_attack.ipynb #c39fe2d6
 class Attack(NamedTuple):
@@ -119,7 +114,7 @@ def attack_all(
         found['baseline'].append(epsilon(hr[:, :half], hr[:, half:], delta) if half > 1 else np.full(len(hr), np.nan))
         for name,z in unlearned.items():
             hu = _checked_hinge(z[s], name, s)
-            _check_labels(retain[s], z[s], name, s)
+            check_labels(retain[s], z[s], name, s)
             found[name].append(epsilon(hr, hu, delta))
     return {name: summarise(np.concatenate(e)) for name,e in found.items()}
 
@@ -128,7 +123,8 @@ def _checked_hinge(z, name, s):
     check_values(z, name, s.start)
     return hinge(z)
 
-def _check_labels(retain, unlearn, name, s):
+def check_labels(retain, unlearn, name, s):
+    "Refuse blocks of examples with different labels"
     differ = np.flatnonzero((retain[:, 0] != unlearn[:, 0]).any(1))
     if len(differ): raise ValueError(f'{name}: expected the labels of the retrained logits, found another one at example {s.start+differ[0]}')
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['metric_columns', 'to_layout', 'read_logits', 'check_shape', 'check_values', 'check_pair', 'blocks', 'hinge',
-           'approaches', 'find_approach', 'read_metrics']
+           'true_and_others', 'check_scores', 'approaches', 'find_approach', 'read_metrics']
 
 # %% ../nbs/20_logits.ipynb #c232c314
 import csv
@@ -82,11 +82,33 @@ def hinge(
     logits, # (S, N+1, C), published layout
 ) -> np.ndarray: # (S, N) float64
     "True-class logit minus the largest other logit, for every example and model"
+    true,others = true_and_others(logits)
+    return true - others.max(2)
+
+def true_and_others(
+    logits, # (S, N+1, C), published layout
+) -> tuple: # true-class logits (S, N), and all logits (S, N, C) with -inf for the true class; float64
+    "Set the true class apart"
     z = np.array(logits[:, 1:], dtype=np.float64)
     y = logits[:, 0].argmax(1)[:, None, None]
     true = np.take_along_axis(z, y, 2)[..., 0]
     np.put_along_axis(z, y, -np.inf, 2)
-    return true - z.max(2)
+    return true, z
+
+# %% ../nbs/20_logits.ipynb #915b599d
+def check_scores(
+    retain, # (S, N), a score of N retrained models
+    unlearn, # (S, M), the same of M unlearned models
+    least=2, # models needed of each kind
+) -> tuple: # both as float64 arrays
+    "Refuse arrays that are not (S, N) and (S, M) of finite numbers with enough models"
+    retain,unlearn = (np.asarray(a, dtype=np.float64) for a in (retain, unlearn))
+    if retain.ndim != 2 or unlearn.ndim != 2 or len(retain) != len(unlearn): raise ValueError(
+        f'expected (S, N) and (S, M) with the same S, found {retain.shape} and {unlearn.shape}')
+    if min(retain.shape[1], unlearn.shape[1]) < least: raise ValueError(
+        f'at least {least} models of each kind are needed, found {retain.shape[1]} retrained and {unlearn.shape[1]} unlearned')
+    if not (np.isfinite(retain).all() and np.isfinite(unlearn).all()): raise ValueError('expected finite scores, found NaN or infinity')
+    return retain, unlearn
 
 # %% ../nbs/20_logits.ipynb #3892619c
 def approaches(

@@ -84,7 +84,8 @@ def recipe_of(
     "What determines the models of an approach besides the experiment"
     if approach not in methods: return {}
     f = methods[approach].function
-    source = digest(inspect.getsource(sys.modules[f.__module__]))
+    module = sys.modules[f.__module__]
+    source = digest(inspect.getsource(module if hasattr(module, '__file__') else f)) # a notebook has no file: its cell then
     return dict(settings=load(plan)[0].settings.get(approach, {}), source=source, originals=plan.originals)
 
 @dataclass(frozen=True)
