@@ -101,24 +101,30 @@ def summarise(
 # %% ../nbs/21_attack.ipynb #1604d007
 def attack_all(
     retain, # (S, N+1, C), logits of retrained models in the published layout
-    unlearned: dict, # name to (S, M+1, C), logits of unlearned models
+    unlearned: dict, # name to (S, M+1, C), logits of unlearned models; None for the baseline
     delta=.05, # δ of the definition, in [0, 1)
-) -> dict: # name to `Attack`; `baseline` is one half of the retrained models against the other
+) -> dict: # name to `Attack`
     "Attack several approaches in one pass over blocks of examples"
     check_delta(delta)
-    for name,z in unlearned.items(): check_pair(check_shape(retain, 'retrained logits'), check_shape(z, name), name)
-    found = {name: [] for name in ('baseline', *unlearned)}
-    half = (retain.shape[1]-1)//2
+    check_shape(retain, 'retrained logits')
+    for name,z in unlearned.items():
+        if z is not None: check_pair(retain, check_shape(z, name), name)
+    found = {name: [] for name in unlearned}
     for s in blocks(retain.shape):
         hr = _checked_hinge(retain[s], 'retrained logits', s)
-        found['baseline'].append(epsilon(hr[:, :half], hr[:, half:], delta) if half > 1 else np.full(len(hr), np.nan))
         for name,z in unlearned.items():
-            hu = _checked_hinge(z[s], name, s)
-            check_labels(retain[s], z[s], name, s)
-            found[name].append(epsilon(hr, hu, delta))
+            if z is None: found[name].append(_halves(hr, delta))
+            else:
+                hu = _checked_hinge(z[s], name, s)
+                check_labels(retain[s], z[s], name, s)
+                found[name].append(epsilon(hr, hu, delta))
     return {name: summarise(np.concatenate(e)) for name,e in found.items()}
 
 # %% ../nbs/21_attack.ipynb #80a67417
+def _halves(h, delta):
+    half = h.shape[1]//2
+    return epsilon(h[:, :half], h[:, half:], delta) if half > 1 else np.full(len(h), np.nan)
+
 def _checked_hinge(z, name, s):
     check_values(z, name, s.start)
     return hinge(z)
@@ -161,7 +167,7 @@ def table(
         unlearned[n] = read_logits(data_path/n/'logits_unlearn.npy')
         metrics[n] = read_metrics(data_path/n/'metrics.csv')
         check_pair(retain, unlearned[n], data_path/n/'logits_unlearn.npy')
-    found = attack_all(retain, unlearned, delta)
+    found = attack_all(retain, {'baseline': None} | unlearned, delta)
     return pd.DataFrame([_row(n, found[n], metrics[n], passes(metrics['baseline'])) for n in ('baseline', *names)])
 
 def _row(name, found, metrics, retraining):
