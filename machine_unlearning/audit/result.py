@@ -201,9 +201,11 @@ def memory_words(
     if np.isnan(row['memory_left']):
         if row['memory_p'] > .05: return 'no memory of the forget set is visible'
         return f'there is memory of the forget set (gap {row["memory_gap"]:.2f}, p = {row["memory_p"]:.3f}), but no originals to compare with'
-    left,low,high = (f'{100*max(row[k], 0):.0f}' for k in ('memory_left', 'memory_left_low', 'memory_left_high'))
+    left,low,high = (100*row[k] for k in ('memory_left', 'memory_left_low', 'memory_left_high'))
     note = ', the luck of its one original included' if row['originals'] == 'one' else ''
-    return f'{left} % ({low}–{high}{note}) of the memory is still there'
+    if low > 0: return f'{left:.0f} % ({low:.0f}–{high:.0f}{note}) of the memory is still there'
+    if high < 0: return f'no memory left but too much forgotten: scores on the forget set are lower than after retraining ({left:.0f} %, {low:.0f} to {high:.0f}{note})'
+    return f'no memory can be shown ({left:.0f} %, {low:.0f} to {high:.0f}{note})'
 
 def distance_words(
     row: dict, # of `audit_row`
