@@ -34,8 +34,8 @@ def forest(
               dict(marker='d', mfc='white', label='certified, median example'): ax.plot([], [], ls='', color='.3', **kw)
     ax.plot([], [], ':', color='.3', label='most that can be certified')
     ax.set(yticks=range(len(table)), yticklabels=[r.approach for r in _rows(table)], xlabel='ε', xlim=(-.15, edge*1.06), title='What is estimated, what is noise, what is proved')
-    fig.legend(frameon=False, fontsize=7, ncols=2, loc='lower center')
-    fig.tight_layout(rect=(0, .55/fig.get_figheight(), 1, 1))
+    fig.legend(frameon=False, fontsize=7, ncols=2, loc='lower center', borderaxespad=1.2)
+    fig.tight_layout(rect=(0, .6/fig.get_figheight(), 1, 1))
     return fig
 
 # %% ../../nbs/audit/22_figures.ipynb #f28b2e25
@@ -68,9 +68,9 @@ def forget_against_control(
         ax.plot(r.epsilon, y, color=style(r.approach)['color'], marker='o', ms=7)
         ax.plot(r.control_epsilon, y, color=style(r.approach)['color'], marker='x', ms=7)
         if has: _whisker(axs[0, 1], y, r)
-    ax.set(yticks=range(len(table)), yticklabels=[r.approach for r in _rows(table)], xlabel='ε̂ on forget (●) and control (×) examples', title='Most of ε̂ is drift')
+    ax.set(yticks=range(len(table)), yticklabels=[r.approach for r in _rows(table)], xlabel='ε̂ on forget (●) and control (×) examples', title='ε̂ shows on unseen examples too')
     if has:
-        axs[0, 1].set(yticks=[], xlabel='memory left (%)', title='What is really left', xlim=(-60, 160))
+        axs[0, 1].set(yticks=[], xlabel='memory left (%)', title='What is left of the originals\' memory')
         for x in 0, 100: axs[0, 1].axvline(x, color='.7', lw=.7)
     fig.tight_layout()
     return fig
