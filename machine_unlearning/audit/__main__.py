@@ -26,7 +26,7 @@ def show(
     for r in rows.to_dict('records'):
         line = {'approach': r['approach'], 'memory left %': left(r), 'ε̂': number(r['epsilon']), 'floor': number(r['floor'])}
         if 'control_epsilon' in r: line['control ε̂'] = number(r['control_epsilon'])
-        line |= {'certified': number(r['certified_median']), 'ceiling': number(r['ceiling']), 'k90': '–' if np.isinf(r['k90']) else f'{r["k90"]:.0f}',
+        line |= {'certified': number(r['certified_median']), 'of at most': number(r['certified_ceiling']), 'k90': '–' if np.isinf(r['k90']) else f'{r["k90"]:.0f}',
                  'set AUC': number(r['set_auc']), 'p': f'{r["p_value"]:.3f}', 'KLOM': number(r['klom_mean']), 'ToW': number(r['tow'])}
         lines.append(line)
     return type(rows)(lines).to_string(index=False)

@@ -47,7 +47,7 @@ def ceiling(
     alpha=.05, # level, in (0, 1)
     delta=1e-5, # δ of the definition, in [0, 1)
 ) -> float:
-    "The largest ε that so many models can prove: one rule, fixed beforehand, without any error"
+    "The largest ε that these limits can prove: one rule, fixed beforehand, without any error"
     return float(epsilon_from_counts(0, 0, n_retain, n_unlearn, alpha, delta))
 
 # %% ../../nbs/audit/02_certified.ipynb #3774aa7d
@@ -124,7 +124,7 @@ def quiet_paths(
 
 # %% ../../nbs/audit/02_certified.ipynb #eb4fd41c
 def _half(limit, m, eps, delta, tolerance):
-    "Probability to reach (k, j) quietly inside the upper groups, up to the factor for j"
+    "Probability that k models lie in the upper groups, times the quiet share of their interleavings with j others"
     n,c = limit.shape[1]-1, (1-delta)/(1+np.exp(eps))[:, None]
     k,total = np.arange(n+1), 0
     for ahead in range(n+1):
@@ -163,8 +163,8 @@ def _rejected(n, m, alpha, delta, eps):
 def simultaneous_table(
     n_retain, # N
     n_unlearn, # M
-    alpha=.05, # level, in (0, 1)
-    delta=1e-5, # δ of the definition, in [0, 1)
+    alpha, # level, in (0, 1)
+    delta, # δ of the definition, in [0, 1)
 ) -> np.ndarray: # (N+1, M+1), lower bound on ε from k retrained and j unlearned models above a cut
     "What each pair of counts proves, valid for all cuts together"
     proved,alive = np.zeros((n_retain+1, n_unlearn+1)), np.ones((1, n_retain+1, n_unlearn+1), bool)

@@ -21,7 +21,7 @@ def forest(
 ):
     "ε̂ with its interval over models, the floor of equal populations, the certified bound and the ceiling"
     fig,ax = plt.subplots(figsize=(6.5, .32*len(table) + 1.3))
-    edge = max(np.nanmax(np.where(np.isfinite(table.epsilon), table.epsilon, 0)), table.ceiling.max())*1.12
+    edge = max(np.nanmax(np.where(np.isfinite(table.epsilon), table.epsilon, 0)), table.certified_ceiling.max())*1.12
     for y,r in enumerate(_rows(table)):
         color,finite = style(r.approach)['color'], np.isfinite(r.epsilon)
         if np.isfinite(r.epsilon_low): ax.plot([max(r.epsilon_low, 0), r.epsilon_high], [y, y], color=color, lw=1.5)
@@ -29,7 +29,7 @@ def forest(
         if not finite: ax.annotate('∞', (edge, y), xytext=(6, -3), textcoords='offset points')
         ax.plot(r.floor, y, '|', color='.3', ms=13, mew=1.5)
         ax.plot(r.certified_median, y, 'd', color=color, mfc='white', ms=6)
-        ax.plot([r.ceiling]*2, [y-.4, y+.4], ':', color='.3', lw=1)
+        ax.plot([r.certified_ceiling]*2, [y-.4, y+.4], ':', color='.3', lw=1)
     for kw in dict(marker='o', label='ε̂ and its interval over models'), dict(marker='|', ms=11, label='floor: equal populations'), \
               dict(marker='d', mfc='white', label='certified, median example'): ax.plot([], [], ls='', color='.3', **kw)
     ax.plot([], [], ':', color='.3', label='most that can be certified')

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from ..attack import attack_all, check_delta, check_labels, epsilon, passes, summarise
 from .bayes import credible
-from .certified import ceiling, certified, certified_max
+from .certified import ceiling, certified, certified_max, simultaneous_table
 from .competition import competition_epsilon, final_score, forgetting_quality
 from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom_audit
@@ -181,7 +181,8 @@ def audit_row(
     "Everything about one approach"
     table,sets = per_example(retain, unlearn, alpha, certified_delta, seed=seed)
     row = dict(approach=unlearn.name, originals='one' if unlearn.one else 'each', n_retain=retain.n, n_unlearn=unlearn.n, examples=len(table),
-        epsilon=found.epsilon, infinite=found.infinite, missing=found.missing, ceiling=ceiling(retain.n, unlearn.n, alpha, certified_delta))
+        epsilon=found.epsilon, infinite=found.infinite, missing=found.missing, ceiling=ceiling(retain.n, unlearn.n, alpha, certified_delta),
+        certified_ceiling=simultaneous_table(retain.n, unlearn.n, alpha, certified_delta).max())
     row |= resampled(retain, unlearn, alpha, delta, seed) | examples_row(table, sets, alpha) | similarity_row(retain, unlearn, seed)
     row |= memory_row(retain, unlearn, t_original, alpha, certified_delta, seed)
     table = table.assign(epsilon=found.per_example, label=np.asarray(retain.logits[:, 0]).argmax(1))
