@@ -32,7 +32,7 @@ def log_median(
 ) -> np.ndarray: # (S,)
     "Logarithm of the median of exp(s)"
     s,n = np.sort(s, 1), s.shape[1]
-    return np.logaddexp(s[:, (n-1)//2], s[:, n//2]) - np.log(2)
+    with np.errstate(invalid='ignore'): return np.logaddexp(s[:, (n-1)//2], s[:, n//2]) - np.log(2)
 
 # %% ../nbs/21_attack.ipynb #a8b67b0d
 def error_rates(

@@ -119,6 +119,55 @@ def test_plan_that_makes_no_sense(records):
     refused(records, 'expected a task of digits, cifar10', 'mu_train_retain', '--task', 'mnist')
     refused(records, 'at least 1 epoch', 'mu_demo', '--epochs', '0')
 
+@pytest.fixture
+def auditable(tmp_path):
+    "Like `records`, with enough models for an audit, and a control set"
+    rng = np.random.default_rng(0)
+    data = tmp_path/'audit'
+    (data/'mine').mkdir(parents=True)
+    for folder,kind in (data, 'retain'), (data/'mine', 'unlearn'):
+        for name,S in ('logits', 8), ('control', 9):
+            z = rng.normal(size=(S, 11, 3)).astype(np.float32)
+            z[:, 0] = np.eye(3)[np.arange(S) % 3]
+            np.save(folder/f'{name}_{kind}.npy', z)
+        (folder/'metrics.csv').write_text('seed,retain_accuracy,forget_accuracy,test_accuracy\n' + ''.join(f'{i},1,0.5,0.75\n' for i in range(10)))
+    return data
+
+def test_audit(auditable):
+    r = run('mu_audit', auditable)
+    assert r.returncode == 0, r.stderr
+    assert 'mine: ' in r.stdout and (auditable/'audit.csv').is_file() and (auditable/'audit_mine.csv').is_file()
+    assert len(list((auditable/'figures').glob('audit_*.png'))) == 5
+
+@pytest.mark.parametrize('alpha', ['0', '1', '-1', 'nan'])
+def test_audit_alpha_outside(auditable, alpha):
+    refused(auditable, 'alpha: expected a number strictly between 0 and 1', 'mu_audit', auditable, f'--alpha={alpha}')
+
+def test_audit_delta_outside(auditable):
+    refused(auditable, r'delta: expected a number in \[0, 1\)', 'mu_audit', auditable, '--delta', '1')
+
+def test_audit_missing_approach(auditable):
+    refused(auditable, "no approach 'yours'.*found mine", 'mu_audit', auditable, '--approach', 'yours')
+
+def test_audit_too_few_models(auditable):
+    for name in 'logits', 'control': change(auditable/f'{name}_retain.npy', lambda z: z[:, :5])
+    refused(auditable, 'at least 6 retrained models, found 4', 'mu_audit', auditable)
+
+def test_audit_other_number_of_examples(auditable):
+    change(auditable/'mine/logits_unlearn.npy', lambda z: z[:7])
+    refused(auditable, 'expected 8 examples as in the retrained logits, found 7', 'mu_audit', auditable, '--approach', 'mine')
+
+def test_audit_control_of_other_models(auditable):
+    change(auditable/'mine/control_unlearn.npy', lambda z: z[:, :9])
+    refused(auditable, 'mine/control_unlearn.npy: expected 10 models as in the logits, found 8', 'mu_audit', auditable)
+
+def test_audit_constant_column(auditable):
+    def constant(z):
+        z[3, 1:] = [0, 1, 2]
+        return z
+    change(auditable/'mine/logits_unlearn.npy', constant)
+    refused(auditable, 'mine.*single value at example 3', 'mu_audit', auditable)
+
 def test_table_of_the_published_logits(shared):
     r = run('mu_table', shared/'forget-with-precision')
     assert r.returncode == 0

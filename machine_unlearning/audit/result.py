@@ -54,8 +54,11 @@ def read_population(
     control,about = folder/f'control_{kind}.npy', folder/'record.json'
     said = json.loads(about.read_text()) if about.is_file() else None
     one = approach is not None and (said is None or said.get('originals') == 'one')
-    return Population(approach or 'retain', read_logits(folder/f'logits_{kind}.npy'), read_logits(control) if control.is_file() else None,
+    found = Population(approach or 'retain', read_logits(folder/f'logits_{kind}.npy'), read_logits(control) if control.is_file() else None,
         read_metrics(folder/'metrics.csv'), one)
+    if found.control is not None and found.control.shape[1] != found.logits.shape[1]: raise ValueError(
+        f'{control}: expected {found.n} models as in the logits, found {found.control.shape[1] - 1}')
+    return found
 
 # %% ../../nbs/audit/20_result.ipynb #72361705
 def checked_pairs(
@@ -262,6 +265,7 @@ def audit(
     for r,u in progress(pairs):
         if u.n < 3: raise ValueError(f'{u.name}: an audit needs at least 3 models of each approach, found {u.n}')
         found = attack_all(r.logits, {u.name: u.logits}, delta)[u.name]
-        row,tables[u.name],sets[u.name] = audit_row(r, u, found, t_original, alpha, delta, certified_delta, seed)
+        try: row,tables[u.name],sets[u.name] = audit_row(r, u, found, t_original, alpha, delta, certified_delta, seed)
+        except ValueError as e: raise ValueError(f'{data_path}/{u.name}: {e}') from e
         rows.append(row | dict(verdict=verdict(row, sets[u.name])))
     return pd.DataFrame(rows), tables, sets
