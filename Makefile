@@ -5,7 +5,7 @@ export OMP_NUM_THREADS := 1
 export MPLBACKEND := agg
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: venv demo test docs
+.PHONY: venv demo test docs bench
 
 venv: .venv/installed
 
@@ -25,3 +25,6 @@ docs: venv
 
 test: docs
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
+
+bench: venv
+	$(BIN)/python tools/bench.py

@@ -12,7 +12,7 @@ import numpy as np, pandas as pd
 from pathlib import Path
 from typing import NamedTuple
 from .core import atomic, command
-from .logits import approaches, blocks, check_pair, check_scores, check_shape, check_values, find_approach, hinge, read_logits, read_metrics
+from .logits import approaches, blocks, check_pair, check_scores, check_shape, check_values, find_approach, hinge, read_block, read_logits, read_metrics
 
 # %% ../nbs/21_attack.ipynb #93e9aaa6
 def log_ratio(
@@ -111,12 +111,14 @@ def attack_all(
         if z is not None: check_pair(retain, check_shape(z, name), name)
     found = {name: [] for name in unlearned}
     for s in blocks(retain.shape):
-        hr = _checked_hinge(retain[s], 'retrained logits', s)
+        zr = read_block(retain, s)
+        hr = _checked_hinge(zr, 'retrained logits', s)
         for name,z in unlearned.items():
             if z is None: found[name].append(_halves(hr, delta))
             else:
-                hu = _checked_hinge(z[s], name, s)
-                check_labels(retain[s], z[s], name, s)
+                zu = read_block(z, s)
+                hu = _checked_hinge(zu, name, s)
+                check_labels(zr, zu, name, s)
                 found[name].append(epsilon(hr, hu, delta))
     return {name: summarise(np.concatenate(e)) for name,e in found.items()}
 

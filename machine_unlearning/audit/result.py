@@ -23,7 +23,7 @@ from .permutation import epsilon_excess, permutation_test
 from .resampling import epsilon_interval
 from .scores import check_alpha, confidence, hinge
 from .set_attack import set_attack_blocks
-from ..logits import approaches, blocks, check_pair, check_values, find_approach, read_logits, read_metrics
+from ..logits import approaches, blocks, check_pair, check_values, find_approach, read_block, read_logits, read_metrics
 
 # %% ../../nbs/audit/20_result.ipynb #ab8547f0
 @dataclass
@@ -71,7 +71,7 @@ def checked_pairs(
     a,b = (retain.control, unlearn.control) if control else (retain.logits, unlearn.logits)
     check_pair(a, b, unlearn.name)
     for s in blocks((len(a), a.shape[1]+b.shape[1], a.shape[2])):
-        za,zb = (np.asarray(z[s]) for z in (a, b))
+        za,zb = (read_block(z, s) for z in (a, b))
         for z,name in (za, 'retrained logits'), (zb, unlearn.name): check_values(z, name, s.start)
         check_labels(za, zb, unlearn.name, s)
         yield score(za), score(zb)
