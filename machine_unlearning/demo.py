@@ -35,7 +35,7 @@ def mu_demo(
     print(show(rows))
     if rows.over_budget.any(): print(f'! costs more than {budget:.0%} of retraining')
     print(f'\ntable    {out/"table.csv"}\nfigures  {figures[0].parent}\nrecords  {out}\n'
-          f'\nnext     mu_attack {out} {names[0]}\n         the same command with --n {2*plan.n}: it adds only the missing models')
+          f'\nnext     mu_audit {out}\n         the same command with --n {2*plan.n}: it adds only the missing models')
 
 # %% ../nbs/13_demo.ipynb #f1c53bd5
 if __name__ == '__main__' and globals().get('__spec__'): mu_demo.main()
