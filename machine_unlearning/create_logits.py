@@ -10,21 +10,17 @@ from fastcore.meta import delegates
 from .core import command
 from .population import run
 from .train_retain import make_plan
-from .unlearn import methods
 
 # %% ../nbs/12_create_logits.ipynb #140f0589
 @command
-@delegates(make_plan, but='approaches')
+@delegates(make_plan)
 def mu_create_logits(
-    approaches: str = None, # names separated by commas, by default all methods; `original` and `retrain` are references
     workers: int = None, # processes, by default one per core
-    originals: str = 'one', # one original for all unlearned models, as in the study, or each its own
     **kwargs
 ):
     "Unlearn and write logits in the published layout. Example: mu_create_logits --approaches finetune,hybrid"
-    names = tuple(n.strip() for n in approaches.split(',')) if approaches else tuple(methods)
-    plan = make_plan(approaches=names, originals=originals, **kwargs)
-    print(f'logits of {plan.n} retrained models and of {plan.n} for each of {", ".join(names)} in {run(plan, workers=workers)}')
+    plan = make_plan(**kwargs)
+    print(f'logits of {plan.n} retrained models and of {plan.n} for each of {", ".join(plan.approaches)} in {run(plan, workers=workers)}')
 
 # %% ../nbs/12_create_logits.ipynb #4f2e0cd0
 if __name__ == '__main__' and globals().get('__spec__'): mu_create_logits.main()

@@ -12,23 +12,19 @@ from .core import atomic, command
 from .figures import save_figures
 from .population import run
 from .train_retain import make_plan
-from .unlearn import methods
 
 # %% ../nbs/13_demo.ipynb #31c20851
 @command
-@delegates(make_plan, but='approaches')
+@delegates(make_plan)
 def mu_demo(
-    approaches: str = None, # names separated by commas, by default all methods; `original` and `retrain` are references
     workers: int = None, # processes, by default one per core
-    originals: str = 'one', # one original for all unlearned models, as in the study, or each its own
     **kwargs
 ):
     "Run the whole experiment and show its table. Example: mu_demo --n 40 --out data/digits-40"
-    names = tuple(n.strip() for n in approaches.split(',')) if approaches else tuple(methods)
-    plan = make_plan(approaches=names, originals=originals, **kwargs)
+    plan = make_plan(**kwargs)
     out = run(plan, workers=workers)
     rows = table(out)
-    rows = rows[rows.approach.isin(('baseline', *names))].reset_index(drop=True)
+    rows = rows[rows.approach.isin(('baseline', *plan.approaches))].reset_index(drop=True)
     with atomic(out/'table.csv') as tmp: rows.to_csv(tmp, index=False)
     figures = save_figures(out, rows)
     print(f'\nε̂ at δ = 0.05, {plan.n} models of each kind (baseline: {plan.n//2} against {plan.n-plan.n//2}); accuracies are means in %\n')

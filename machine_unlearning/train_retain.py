@@ -24,12 +24,13 @@ def make_plan(
     limit: int = None, # use at most this many training and held-out examples
     seed: int = 0, # base of all seeds
     device: str = 'cpu', # cpu, cuda, cuda:1, ...
-    approaches=tuple(methods),
-    originals='one',
+    approaches: str = None, # names separated by commas, by default all methods; `original` and `retrain` are references
+    originals: str = 'one', # one original for all unlearned models, as in the study, or each its own
 ) -> Plan:
     "A plan from the options of the commands"
     options = {k: v for k,v in dict(data_dir=data_dir, epochs=epochs, width=width, limit=limit).items() if v is not None}
-    return Plan(Path(out or Path('data')/task.replace(':', '-')), task, options, tuple(approaches), n, forget, seed, device, originals)
+    names = tuple(methods) if approaches is None else tuple(a.strip() for a in approaches.split(',') if a.strip())
+    return Plan(Path(out or Path('data')/task.replace(':', '-')), task, options, names, n, forget, seed, device, originals)
 
 # %% ../nbs/11_train_retain.ipynb #f142ae42
 @command
@@ -39,7 +40,7 @@ def mu_train_retain(
     **kwargs
 ):
     "Train the retrained models of an experiment. Example: mu_train_retain --n 40"
-    plan = make_plan(approaches=(), **kwargs)
+    plan = make_plan(approaches='', **kwargs)
     print(f'{plan.n} retrained models in {run(plan, workers=workers)}')
 
 # %% ../nbs/11_train_retain.ipynb #9688b753
