@@ -51,6 +51,7 @@ def mu_audit(
     figures = save_figures(data_path, rows, tables, sets, delta, folder)
     r = rows.iloc[-1]
     print(f'\n{r.n_retain} retrained models, δ = {delta:g} for ε̂ and 1e-05 for certified bounds, confidence {1-alpha:.0%}\n\n{show(rows)}\n')
+    if (rows.originals == 'one').any(): print('One original for all models of an approach (or nothing said about it): bounds and tests speak of unlearning that original.\n')
     for words in rows.verdict: print(textwrap.fill(words, 120, subsequent_indent='  '))
     print(f'\ntable    {folder/"audit.csv"}\nexamples {folder/"audit_<approach>.csv"}\nfigures  {figures[0].parent}')
 

@@ -25,7 +25,7 @@ def region_probability(
     n_unlearn, # M
     eps, # (P,), values of ε
     delta, # δ of the definition
-    nodes=400, # of the integral over FPR
+    nodes=256, # of the integral over FPR
 ) -> np.ndarray: # (P,)
     "Posterior probability that the error rates are possible under (ε, δ)"
     q = (np.arange(nodes)+.5)/nodes
@@ -48,12 +48,12 @@ def beta_interval(
     fp,fn = np.broadcast_arrays(fp, fn)
     pairs,index = np.unique(np.stack([fp.ravel(), fn.ravel()], 1), axis=0, return_inverse=True)
     def solve(p):
-        low,high = np.zeros(len(pairs)), np.full(len(pairs), 30.)
-        for _ in range(40):
+        low,high = np.zeros(len(pairs)), np.full(len(pairs), 30.) # halved down to 3e-5
+        for _ in range(20):
             middle = (low+high)/2
             below = region_probability(*pairs.T, n_retain, n_unlearn, middle, delta) < p
             low,high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.where(high < 1e-6, 0, high)[index.ravel()].reshape(fp.shape)
+        return np.where(high < 5e-5, 0, high)[index.ravel()].reshape(fp.shape)
     return solve(alpha/2), solve(1-alpha/2)
 
 # %% ../../nbs/audit/03_bayes.ipynb #3b839199

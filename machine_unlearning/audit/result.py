@@ -10,7 +10,7 @@ __all__ = ['Population', 'read_population', 'checked_pairs', 'sample', 'per_exam
 import json, numpy as np, pandas as pd
 from dataclasses import dataclass
 from pathlib import Path
-from ..attack import attack_all, check_delta, check_labels, epsilon, passes, summarise
+from ..attack import attack, check_delta, check_labels
 from .bayes import credible
 from .certified import ceiling, certified, certified_max, simultaneous_table
 from .competition import competition_epsilon, final_score, forgetting_quality
@@ -37,6 +37,10 @@ class Population:
 
     @property
     def n(self): return self.logits.shape[1] - 1
+
+    def on_control(self):
+        "The same models with the control set in the place of the forget set"
+        return Population(self.name, self.control, None, self.metrics, self.one)
 
     def part(self, models, name):
         "Some of the models, by a slice of 0…N−1"
@@ -65,10 +69,9 @@ def checked_pairs(
     retain: Population,
     unlearn: Population,
     score, # function of logits, such as `confidence`
-    control=False, # the control set instead of the forget set
 ): # pairs (s, N), (s, M) of scores
     "Scores of both populations, block by block, with every value checked"
-    a,b = (retain.control, unlearn.control) if control else (retain.logits, unlearn.logits)
+    a,b = retain.logits, unlearn.logits
     check_pair(a, b, unlearn.name)
     for s in blocks((len(a), a.shape[1]+b.shape[1], a.shape[2])):
         za,zb = (read_block(z, s) for z in (a, b))
@@ -90,14 +93,13 @@ def per_example(
     unlearn: Population,
     alpha: float, # one minus the confidence of each bound
     delta: float, # δ of the certified bounds
-    control=False, # the control set instead of the forget set
     seed=0,
 ) -> tuple: # DataFrame with a row per example, `SetAttack`
     "Bounds of every example and the attack on sets of examples"
-    S,found = len(retain.control if control else retain.logits), []
+    S,found = len(retain.logits), []
     def watch():
-        for r,u in checked_pairs(retain, unlearn, confidence, control):
-            found.append(dict(mean_retain=r.mean(1), mean_unlearn=u.mean(1), **dict(zip(('credible_low', 'credible_high'), credible(r, u, alpha, delta))), certified=certified(r, u, alpha, delta),
+        for r,u in checked_pairs(retain, unlearn, confidence):
+            found.append(dict(mean_retain=r.mean(1), mean_unlearn=u.mean(1), **dict(zip(('credible_low', 'credible_high'), credible(r, u, alpha, delta))), certified=certified(r, u, alpha, delta), certified_hull=certified(r, u, alpha, delta, rule='hull'),
                 certified_corrected=certified(r, u, alpha/S, delta), gaussian_epsilon=gdp_epsilon(r, u, alpha, delta), gaussian_p=gaussian_p_value(r, u)))
             yield r, u
     sets = set_attack_blocks(watch(), S, alpha=alpha, delta=delta, seed=seed)
@@ -152,7 +154,7 @@ def examples_row(
     alpha: float, # level at which the Gaussian assumption is rejected
 ) -> dict: # columns of the row
     "Summaries of the bounds over the examples, and of the attack on sets"
-    return dict(certified_median=table.certified.median(), certified_p95=table.certified.quantile(.95), certified_max=table.certified_corrected.max(),
+    return dict(certified_median=table.certified.median(), hull_median=table.certified_hull.median(), certified_p95=table.certified.quantile(.95), certified_max=table.certified_corrected.max(),
         credible_low=table.credible_low.median(), credible_high=table.credible_high.median(),
         gaussian_median=table.gaussian_epsilon.median(), gaussian_rejected=(table.gaussian_p < alpha).mean(),
         set_auc=sets.auc[-1], set_accuracy=sets.accuracy[-1], set_certified=sets.certified[-1], k90=sets.k90)
@@ -190,11 +192,14 @@ def audit_row(
     row |= memory_row(retain, unlearn, t_original, alpha, certified_delta, seed)
     table = table.assign(epsilon=found.per_example, label=np.asarray(retain.logits[:, 0]).argmax(1))
     if retain.control is None or unlearn.control is None: return row, table, dict(forget=sets)
-    control,control_sets = per_example(retain, unlearn, alpha, certified_delta, control=True, seed=seed)
-    epsilon_control = summarise(np.concatenate([epsilon(r, u, delta) for r,u in checked_pairs(retain, unlearn, hinge, control=True)])).epsilon
-    row |= {'control_' + k: v for k,v in (dict(epsilon=epsilon_control) | examples_row(control, control_sets, alpha)).items()}
-    row['epsilon_minus_control'] = found.epsilon - epsilon_control if np.isfinite([found.epsilon, epsilon_control]).all() else float('nan')
+    there = retain.on_control(), unlearn.on_control()
+    control,control_sets = per_example(*there, alpha, certified_delta, seed)
+    control = dict(epsilon=attack(*(p.logits for p in there), delta).epsilon) | resampled(*there, alpha, delta, seed) | examples_row(control, control_sets, alpha)
+    row |= {'control_' + k: v for k,v in control.items()}
+    row |= {k + '_minus_control': _difference(row[k], control[k]) for k in ('epsilon', 'excess', 'certified_median', 'set_auc', 'lira_auc', 'klom_mean')}
     return row, table, dict(forget=sets, control=control_sets)
+
+def _difference(a, b): return a-b if np.isfinite([a, b]).all() else float('nan') # two infinities have none
 
 # %% ../../nbs/audit/20_result.ipynb #4059f01c
 def memory_words(
@@ -264,8 +269,9 @@ def audit(
     rows,tables,sets = [], {}, {}
     for r,u in progress(pairs):
         if u.n < 3: raise ValueError(f'{u.name}: an audit needs at least 3 models of each approach, found {u.n}')
-        found = attack_all(r.logits, {u.name: u.logits}, delta)[u.name]
-        try: row,tables[u.name],sets[u.name] = audit_row(r, u, found, t_original, alpha, delta, certified_delta, seed)
+        try:
+            found = attack(r.logits, u.logits, delta)
+            row,tables[u.name],sets[u.name] = audit_row(r, u, found, t_original, alpha, delta, certified_delta, seed)
         except ValueError as e: raise ValueError(f'{data_path}/{u.name}: {e}') from e
         rows.append(row | dict(verdict=verdict(row, sets[u.name])))
     return pd.DataFrame(rows), tables, sets
