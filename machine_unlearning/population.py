@@ -225,16 +225,20 @@ def run(
 def _submit_all(plan, todo, pool, bar):
     "Submit units as soon as their originals exist; returns the failed ones with their exceptions"
     missing,waiting,failed,running = {u.path for u in todo}, {}, {}, {}
+    def submit(u):
+        try: running[pool.submit(run_unit, plan, u)] = u
+        except cf.BrokenExecutor as e: failed[u] = e # a worker has died
     for u in todo:
         if u.original in missing: waiting.setdefault(u.original, []).append(u)
-        else: running[pool.submit(run_unit, plan, u)] = u
+        else: submit(u)
     while running:
         for f in cf.wait(running, return_when=cf.FIRST_COMPLETED).done:
             u = running.pop(f)
             bar.update()
             after = waiting.pop(u.path, [])
             if e := f.exception(): failed |= {v: e for v in (u, *after)}
-            else: running |= {pool.submit(run_unit, plan, v): v for v in after}
+            else:
+                for v in after: submit(v)
     return failed
 
 # %% ../nbs/10_population.ipynb #0bbde375

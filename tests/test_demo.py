@@ -32,6 +32,18 @@ def test_killed_and_started_again(undisturbed, tmp_path, after):
     assert table(tmp_path) == table(undisturbed)
     assert all(f.stat().st_mtime_ns == t for f,t in finished.items())    # nothing finished is made again
 
+def test_killed_worker(undisturbed, tmp_path):
+    "A worker that dies costs one clear line; the next run ends with the same table"
+    p = subprocess.Popen([*demo, '--out', tmp_path, '--workers', '2'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob('units/retain-*/*.safetensors')): time.sleep(.01)
+    children = [int(c) for c in Path(f'/proc/{p.pid}/task/{p.pid}/children').read_text().split()]
+    worker = next(c for c in children if b'spawn_main' in Path(f'/proc/{c}/cmdline').read_bytes())
+    os.kill(worker, signal.SIGKILL)
+    _,err = p.communicate()
+    assert p.returncode == 1 and 'could not be made' in err.splitlines()[-1] and 'Traceback' not in err, err
+    subprocess.run([*demo, '--out', tmp_path, '--workers', '2'], check=True, capture_output=True)
+    assert table(tmp_path) == table(undisturbed)
+
 def test_cifar10(shared, tmp_path):
     data = tmp_path/'data'
     subprocess.run([sys.executable, shared/'restore_cifar10.py', shared, data], check=True, capture_output=True)
