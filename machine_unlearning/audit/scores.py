@@ -7,7 +7,6 @@ __all__ = ['scores', 'confidence', 'residual', 'check_alpha']
 
 # %% ../../nbs/audit/00_scores.ipynb #8c753bce
 import numpy as np
-from scipy.special import logsumexp
 from ..logits import check_scores, hinge, true_and_others
 
 # %% ../../nbs/audit/00_scores.ipynb #550986c3
@@ -16,7 +15,9 @@ def confidence(
 ) -> np.ndarray: # (S, N) float64, log p_y − log(1 − p_y)
     "Logit-scaled confidence of every example and model, also known as the margin"
     true,others = true_and_others(logits)
-    return true - logsumexp(others, axis=2)
+    top = others.max(2)
+    others -= top[..., None] # in place and without checks for special values, several times as fast as scipy's logsumexp
+    return true - top - np.log(np.exp(others, out=others).sum(2))
 
 # %% ../../nbs/audit/00_scores.ipynb #7a8fb57b
 def residual(
