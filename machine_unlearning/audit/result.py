@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Population', 'read_population', 'checked_pairs', 'sample', 'per_example', 'resampled', 'memory_row', 'examples_row',
-           'similarity_row', 'audit_row', 'memory_words', 'distance_words', 'verdict', 'audit']
+           'tow_interval', 'similarity_row', 'audit_row', 'memory_words', 'distance_words', 'verdict', 'audit']
 
 # %% ../../nbs/audit/20_result.ipynb #ea912736
 import json, numpy as np, pandas as pd
@@ -15,12 +15,12 @@ from .bayes import credible
 from .certified import ceiling, certified, certified_max, simultaneous_table
 from .competition import competition_epsilon, final_score, forgetting_quality
 from .gdp import gaussian_p_value, gdp_epsilon
-from .klom import klom_audit
+from .klom import klom, klom_audit
 from .membership import rmia, u_lira
 from .memory import memory, memory_halves, memory_left, memory_p_value
 from .outputs import outputs, tow
 from .permutation import epsilon_excess, permutation_test
-from .resampling import epsilon_interval
+from .resampling import Interval, epsilon_interval, subset_interval
 from .scores import check_alpha, confidence, hinge
 from .set_attack import set_attack_blocks
 from ..logits import approaches, blocks, check_pair, check_values, find_approach, read_block, read_logits, read_metrics
@@ -118,10 +118,12 @@ def resampled(
     r,u = hinge(retain.logits[i]), hinge(unlearn.logits[i])
     interval,excess,test = epsilon_interval(r, u, delta, alpha, seed=seed), epsilon_excess(r, u, delta, seed=seed), permutation_test(r, u, seed=seed)
     r,u = confidence(retain.logits[i]), confidence(unlearn.logits[i])
-    lira,klom = u_lira(r, u, seed=seed), klom_audit(r, u, seed=seed)
+    lira,found = u_lira(r, u, seed=seed), klom_audit(r, u, seed=seed)
+    klom_interval = subset_interval(lambda a, b: klom(a, b).mean(), r, u, alpha, seed=seed)
+    lira_interval = subset_interval(lambda a, b: u_lira(a, b, seed=seed).auc, r, u, alpha, draws=20, seed=seed)
     row = dict(epsilon_low=interval.low, epsilon_high=interval.high, floor=excess.null, excess=excess.excess, p_value=test.p_value,
-        lira_accuracy=lira.accuracy, lira_auc=lira.auc, lira_tpr_1=lira.tpr[.01], lira_tpr_01=lira.tpr[.001],
-        klom_mean=klom.mean, klom_p95=klom.p95, klom_excess_mean=klom.excess_mean, klom_excess_p95=klom.excess_p95)
+        lira_accuracy=lira.accuracy, lira_auc=lira.auc, lira_auc_low=lira_interval.low, lira_auc_high=lira_interval.high, lira_tpr_1=lira.tpr[.01], lira_tpr_01=lira.tpr[.001],
+        klom_mean=found.mean, klom_low=klom_interval.low, klom_high=klom_interval.high, klom_p95=found.p95, klom_excess_mean=found.excess_mean, klom_excess_p95=found.excess_p95)
     if retain.control is None or unlearn.control is None: return row
     j = sample(retain.control, seed)
     attack = rmia(r, u, confidence(retain.control[j]), confidence(unlearn.control[j]), seed=seed)
@@ -159,9 +161,22 @@ def examples_row(
         gaussian_median=table.gaussian_epsilon.median(), gaussian_rejected=(table.gaussian_p < alpha).mean(),
         set_auc=sets.auc[-1], set_accuracy=sets.accuracy[-1], set_certified=sets.certified[-1], k90=sets.k90)
 
+def tow_interval(
+    retain: dict, # columns of a metrics.csv
+    unlearn: dict, # the same of the approach
+    alpha: float, # one minus the confidence
+    seed=0,
+) -> Interval:
+    "Tug of war with an interval over models"
+    def some(metrics, models): return {k: v[models[0].astype(int)] for k,v in metrics.items()}
+    number = [np.arange(len(m['seed']), dtype=float)[None] for m in (retain, unlearn)]
+    if min(n.size for n in number) < 4: return Interval(tow(unlearn, retain), float('nan'), float('nan'))
+    return subset_interval(lambda r, u: tow(some(unlearn, u), some(retain, r)), *number, alpha, seed=seed)
+
 def similarity_row(
     retain: Population,
     unlearn: Population,
+    alpha: float, # one minus the confidence
     seed=0,
 ) -> dict: # columns of the row
     "How good a substitute for retrained models the unlearned ones are, and the competition's score"
@@ -169,7 +184,8 @@ def similarity_row(
     r,u = retain.logits[i], unlearn.logits[i]
     near,quality = outputs(r, u), forgetting_quality(competition_epsilon(confidence(r), confidence(u)))
     mean = {k: (unlearn.metrics[k].mean(), retain.metrics[k].mean()) for k in ('retain_accuracy', 'test_accuracy')}
-    return dict(tow=tow(unlearn.metrics, retain.metrics), js=near.js.mean(), agreement=near.agreement.mean(), competition_f=quality,
+    likeness = tow_interval(retain.metrics, unlearn.metrics, alpha, seed)
+    return dict(tow=likeness.value, tow_low=likeness.low, tow_high=likeness.high, js=near.js.mean(), agreement=near.agreement.mean(), competition_f=quality,
         competition_score=final_score(quality, *(a/b if b else float('nan') for a,b in mean.values())))
 
 # %% ../../nbs/audit/20_result.ipynb #67dffb9e
@@ -188,7 +204,7 @@ def audit_row(
     row = dict(approach=unlearn.name, originals='one' if unlearn.one else 'each', n_retain=retain.n, n_unlearn=unlearn.n, examples=len(table),
         epsilon=found.epsilon, infinite=found.infinite, missing=found.missing, ceiling=ceiling(retain.n, unlearn.n, alpha, certified_delta),
         certified_ceiling=simultaneous_table(retain.n, unlearn.n, alpha, certified_delta).max())
-    row |= resampled(retain, unlearn, alpha, delta, seed) | examples_row(table, sets, alpha) | similarity_row(retain, unlearn, seed)
+    row |= resampled(retain, unlearn, alpha, delta, seed) | examples_row(table, sets, alpha) | similarity_row(retain, unlearn, alpha, seed)
     row |= memory_row(retain, unlearn, t_original, alpha, certified_delta, seed)
     table = table.assign(epsilon=found.per_example, label=np.asarray(retain.logits[:, 0]).argmax(1))
     if retain.control is None or unlearn.control is None: return row, table, dict(forget=sets)
