@@ -211,8 +211,9 @@ def audit_row(
     there = retain.on_control(), unlearn.on_control()
     control,control_sets = per_example(*there, alpha, certified_delta, seed)
     control = dict(epsilon=attack(*(p.logits for p in there), delta).epsilon) | resampled(*there, alpha, delta, seed) | examples_row(control, control_sets, alpha)
+    control |= {k: v for k,v in similarity_row(*there, alpha, seed).items() if k in ('js', 'agreement', 'competition_f')} # the others are not of a set
     row |= {'control_' + k: v for k,v in control.items()}
-    row |= {k + '_minus_control': _difference(row[k], control[k]) for k in ('epsilon', 'excess', 'certified_median', 'set_auc', 'lira_auc', 'klom_mean')}
+    row |= {k + '_minus_control': _difference(row[k], control[k]) for k in ('epsilon', 'excess', 'certified_median', 'set_auc', 'lira_auc', 'klom_mean', 'js')}
     return row, table, dict(forget=sets, control=control_sets)
 
 def _difference(a, b): return a-b if np.isfinite([a, b]).all() else float('nan') # two infinities have none
