@@ -92,7 +92,7 @@ def per_example_distribution(
             v = v[np.isfinite(v)]
             ax.plot(100*np.arange(1, len(v)+1)/len(t), v, color=style(name)['color'], label=name, lw=1.2)
     axs[0].set(xlabel='% of the forget examples', ylabel='ε', title='Plug-in (a curve ends where ε is infinite)')
-    axs[1].set(xlabel='% of the forget examples', title='Certified at 95 %, each example alone')
+    axs[1].set(xlabel='% of the forget examples', title='Certified, each example alone')
     axs[1].legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5))
     fig.tight_layout()
     return fig
