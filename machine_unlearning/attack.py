@@ -197,7 +197,8 @@ def show(
     if rows.cost.notna().any():
         mark = rows.over_budget.map({True: ' !', False: '  '})
         out['cost %'] = rows.cost.map(lambda c: '' if np.isnan(c) else percent(c)) + mark
-    return out.to_string(index=False)
+    legend = f'\n! costs more than {budget:.0%} of retraining' if rows.over_budget.any() else ''
+    return out.to_string(index=False) + legend
 
 # %% ../nbs/21_attack.ipynb #87cd2719
 @command
@@ -225,7 +226,6 @@ def mu_table(
     "Attack every approach and print the table. Example: mu_table data/digits"
     rows = table(data_path, delta)
     print(show(rows))
-    if rows.over_budget.any(): print(f'! costs more than {budget:.0%} of retraining')
     if csv:
         with atomic(csv) as tmp: rows.to_csv(tmp, index=False)
 

@@ -7,7 +7,7 @@ __all__ = ['mu_demo']
 
 # %% ../nbs/13_demo.ipynb #3b54b2fb
 from fastcore.meta import delegates
-from .attack import budget, show, table
+from .attack import show, table
 from .core import atomic, command
 from .figures import save_figures
 from .population import run
@@ -29,7 +29,6 @@ def mu_demo(
     figures = save_figures(out, rows)
     print(f'\nε̂ at δ = 0.05, {plan.n} models of each kind (baseline: {plan.n//2} against {plan.n-plan.n//2}); accuracies are means in %\n')
     print(show(rows))
-    if rows.over_budget.any(): print(f'! costs more than {budget:.0%} of retraining')
     print(f'\ntable    {out/"table.csv"}\nfigures  {figures[0].parent}\nrecords  {out}\n'
           f'\nnext     mu_audit {out}\n         the same command with --n {2*plan.n}: it adds only the missing models')
 

@@ -102,9 +102,8 @@ def units(
     shared: dict, # the plan's `experiment`
 ) -> list: # originals first
     "All units of a plan"
-    def path(approach, i):
-        key = digest([shared, recipe_of(plan, approach)])
-        return str(Path(plan.out)/'units'/f'{approach}-{key}'/f'{i:04d}.safetensors')
+    key = functools.cache(lambda approach: digest([shared, recipe_of(plan, approach)])) # hashed once, not once per unit
+    def path(approach, i): return str(Path(plan.out)/'units'/f'{approach}-{key(approach)}'/f'{i:04d}.safetensors')
     used = [a for a in plan.approaches if a in methods]
     every = 'original' in plan.approaches or (used and plan.originals == 'each')
     found = [Unit('original', i, path('original', i)) for i in range(plan.n if every else 1 if used else 0)]

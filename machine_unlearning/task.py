@@ -8,7 +8,6 @@ __all__ = ['tasks', 'Task', 'digits', 'cifar10', 'make_task', 'Split', 'split']
 # %% ../nbs/04_task.ipynb #3999a317
 import functools, importlib, inspect, torch
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from . import data as datasets
 from .augment import Transform
 from .data import Data, random_forget, read_forget, split_control

@@ -8,7 +8,7 @@ __all__ = ['schedules', 'paper', 'short', 'Recipe', 'Cost', 'batches', 'fit', 'l
 # %% ../nbs/03_train.ipynb #ab1151f1
 import contextlib, time, torch
 import torch.nn.functional as F
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from .augment import Transform
 from .data import Data
 

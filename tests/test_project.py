@@ -1,6 +1,5 @@
 "The repository is in order: notebooks clean, package and README in step with them, the audit half free of torch."
 import os, re, shutil, subprocess, sys
-from pathlib import Path
 import pytest
 from conftest import root
 

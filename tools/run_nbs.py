@@ -1,6 +1,6 @@
 "Run notebooks in place and keep the saved outputs of the cells that nbdev's test flags skip."
 import os
-from fastcore.all import call_parse, working_directory, Path
+from fastcore.all import call_parse, working_directory
 from execnb.nbio import read_nb, write_nb
 from execnb.shell import CaptureShell
 from nbdev.clean import nbdev_clean

@@ -10,9 +10,10 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 from scipy.stats import f_oneway, normaltest
 from ..attack import check_delta
-from .bayes import halves, threshold_errors
+from .bayes import threshold_errors
 from .certified import clopper_pearson_upper
 from .scores import check_alpha
+from .set_attack import fold_labels
 from ..logits import check_scores
 
 # %% ../../nbs/audit/04_gdp.ipynb #10b0fdbb
@@ -49,7 +50,7 @@ def gdp_mu(
     "Lower bound on the μ of every example"
     check_alpha(alpha)
     retain,unlearn = check_scores(retain, unlearn, least=4)
-    r,u = halves(retain.shape[1], unlearn.shape[1], seed)
+    r,u = (fold == 0 for fold in fold_labels(retain.shape[1], unlearn.shape[1], 2, seed))
     fp,fn = threshold_errors((retain[:, r], unlearn[:, u]), (retain[:, ~r], unlearn[:, ~u]))
     fpr,fnr = clopper_pearson_upper(fp, (~r).sum(), alpha/2), clopper_pearson_upper(fn, (~u).sum(), alpha/2)
     return np.maximum(ndtri(1-fpr) - ndtri(fnr), 0)

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Population', 'read_population', 'checked_pairs', 'sample', 'per_example', 'resampled', 'memory_row', 'examples_row',
-           'tow_interval', 'similarity_row', 'audit_row', 'memory_words', 'distance_words', 'verdict', 'audit']
+           'tow_interval', 'outputs_row', 'accuracy_row', 'audit_row', 'memory_words', 'distance_words', 'verdict',
+           'audit']
 
 # %% ../../nbs/audit/20_result.ipynb #ea912736
 import json, numpy as np, pandas as pd
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from ..attack import attack, check_delta, check_labels
 from .bayes import credible
-from .certified import ceiling, certified, certified_max, simultaneous_table
+from .certified import ceiling, certified, simultaneous_table
 from .competition import competition_epsilon, final_score, forgetting_quality
 from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom, klom_audit
@@ -99,7 +100,9 @@ def per_example(
     S,found = len(retain.logits), []
     def watch():
         for r,u in checked_pairs(retain, unlearn, confidence):
-            found.append(dict(mean_retain=r.mean(1), mean_unlearn=u.mean(1), **dict(zip(('credible_low', 'credible_high'), credible(r, u, alpha, delta))), certified=certified(r, u, alpha, delta), certified_hull=certified(r, u, alpha, delta, rule='hull'),
+            low,high = credible(r, u, alpha, delta)
+            found.append(dict(mean_retain=r.mean(1), mean_unlearn=u.mean(1), credible_low=low, credible_high=high,
+                certified=certified(r, u, alpha, delta), certified_hull=certified(r, u, alpha, delta, rule='hull'),
                 certified_corrected=certified(r, u, alpha/S, delta), gaussian_epsilon=gdp_epsilon(r, u, alpha, delta), gaussian_p=gaussian_p_value(r, u)))
             yield r, u
     sets = set_attack_blocks(watch(), S, alpha=alpha, delta=delta, seed=seed)
@@ -173,19 +176,28 @@ def tow_interval(
     if min(n.size for n in number) < 4: return Interval(tow(unlearn, retain), float('nan'), float('nan'))
     return subset_interval(lambda r, u: tow(some(unlearn, u), some(retain, r)), *number, alpha, seed=seed)
 
-def similarity_row(
+def outputs_row(
     retain: Population,
     unlearn: Population,
+    seed=0,
+) -> dict: # columns of the row
+    "How close the outputs are on one set of examples, and the competition's forgetting quality"
+    i = sample(retain.logits, seed)
+    r,u = retain.logits[i], unlearn.logits[i]
+    near = outputs(r, u)
+    return dict(js=near.js.mean(), agreement=near.agreement.mean(), competition_f=forgetting_quality(competition_epsilon(confidence(r), confidence(u))))
+
+def accuracy_row(
+    retain: Population,
+    unlearn: Population,
+    quality: float, # the competition's F
     alpha: float, # one minus the confidence
     seed=0,
 ) -> dict: # columns of the row
-    "How good a substitute for retrained models the unlearned ones are, and the competition's score"
-    i = sample(retain.logits, seed)
-    r,u = retain.logits[i], unlearn.logits[i]
-    near,quality = outputs(r, u), forgetting_quality(competition_epsilon(confidence(r), confidence(u)))
+    "How close the accuracies are, and the competition's final score"
     mean = {k: (unlearn.metrics[k].mean(), retain.metrics[k].mean()) for k in ('retain_accuracy', 'test_accuracy')}
     likeness = tow_interval(retain.metrics, unlearn.metrics, alpha, seed)
-    return dict(tow=likeness.value, tow_low=likeness.low, tow_high=likeness.high, js=near.js.mean(), agreement=near.agreement.mean(), competition_f=quality,
+    return dict(tow=likeness.value, tow_low=likeness.low, tow_high=likeness.high,
         competition_score=final_score(quality, *(a/b if b else float('nan') for a,b in mean.values())))
 
 # %% ../../nbs/audit/20_result.ipynb #67dffb9e
@@ -204,14 +216,15 @@ def audit_row(
     row = dict(approach=unlearn.name, originals='one' if unlearn.one else 'each', n_retain=retain.n, n_unlearn=unlearn.n, examples=len(table),
         epsilon=found.epsilon, infinite=found.infinite, missing=found.missing, ceiling=ceiling(retain.n, unlearn.n, alpha, certified_delta),
         certified_ceiling=simultaneous_table(retain.n, unlearn.n, alpha, certified_delta).max())
-    row |= resampled(retain, unlearn, alpha, delta, seed) | examples_row(table, sets, alpha) | similarity_row(retain, unlearn, alpha, seed)
+    row |= resampled(retain, unlearn, alpha, delta, seed) | examples_row(table, sets, alpha) | outputs_row(retain, unlearn, seed)
+    row |= accuracy_row(retain, unlearn, row['competition_f'], alpha, seed)
     row |= memory_row(retain, unlearn, t_original, alpha, certified_delta, seed)
     table = table.assign(epsilon=found.per_example, label=np.asarray(retain.logits[:, 0]).argmax(1))
     if retain.control is None or unlearn.control is None: return row, table, dict(forget=sets)
     there = retain.on_control(), unlearn.on_control()
     control,control_sets = per_example(*there, alpha, certified_delta, seed)
     control = dict(epsilon=attack(*(p.logits for p in there), delta).epsilon) | resampled(*there, alpha, delta, seed) | examples_row(control, control_sets, alpha)
-    control |= {k: v for k,v in similarity_row(*there, alpha, seed).items() if k in ('js', 'agreement', 'competition_f')} # the others are not of a set
+    control |= outputs_row(*there, seed)
     row |= {'control_' + k: v for k,v in control.items()}
     row |= {k + '_minus_control': _difference(row[k], control[k]) for k in ('epsilon', 'excess', 'certified_median', 'set_auc', 'lira_auc', 'klom_mean', 'js')}
     return row, table, dict(forget=sets, control=control_sets)

@@ -7,7 +7,7 @@ __all__ = ['scores', 'confidence', 'residual', 'check_alpha']
 
 # %% ../../nbs/audit/00_scores.ipynb #8c753bce
 import numpy as np
-from ..logits import check_scores, hinge, true_and_others
+from ..logits import hinge, true_and_others
 
 # %% ../../nbs/audit/00_scores.ipynb #550986c3
 def confidence(
