@@ -8,7 +8,7 @@ __all__ = ['operations', 'cifar10_policy', 'strongest', 'apply', 'shift_flip', '
            'sharpness', 'posterize', 'solarize', 'invert', 'auto_contrast', 'equalize', 'auto_augment', 'Transform']
 
 # %% ../nbs/01_augment.ipynb #ed2b91e1
-import torch
+import functools, torch
 import torch.nn.functional as F
 from dataclasses import dataclass
 
@@ -191,10 +191,16 @@ class Transform:
             draws['flip'] = torch.rand(n, generator=gen) < (.5 if self.flip else 0.)
         return draws | draw_policy(n, gen) if self.auto else draws
 
-    def __call__(self, x, draws=None):
-        "Floats for the network from (n, ...) stored values, augmented where draws are given"
-        draws = draws or {}
+    def augment(self, x, draws):
+        "(n, ...) stored values, changed as `draws` say"
         if 'shift' in draws: x = shift_flip(x, draws['shift'], draws['flip'])
-        if 'op' in draws: x = auto_augment(x, draws['op'], draws['strength'])
-        mean,std = (torch.tensor(v, device=x.device).view(-1, *[1]*(x.ndim-2)) for v in (self.mean, self.std))
+        return auto_augment(x, draws['op'], draws['strength']) if 'op' in draws else x
+
+    def __call__(self, x):
+        "Floats for the network from (n, ...) stored values"
+        mean,std = _constants(self, x.device, x.ndim)
         return (x.float() - mean)/std
+
+@functools.lru_cache(maxsize=8) # copied to a GPU once, not at every step
+def _constants(transform, device, ndim):
+    return [torch.tensor(v, device=device).view(-1, *[1]*(ndim-2)) for v in (transform.mean, transform.std)]

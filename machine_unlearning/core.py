@@ -72,7 +72,8 @@ def write_json(
 
 # %% ../nbs/00_core.ipynb #3cedc42c
 order = '''baseline retain original retrain finetune poison poison_full hybrid prune prune_last_layer prune_complex
-activation_reset'''.split()
+activation_reset msg ct fcs cfw prmq kde rni neggrad neggrad_plus amnesiac salun l1_sparse scrub scrub_r ssd lfssd
+bad_teacher fisher influence cf_k eu_k boundary_shrink jit sfron amun negmerge uam mu_mis'''.split()
 
 def in_order(
     names, # names of approaches

@@ -171,7 +171,7 @@ def load_model(
     tensors,_ = read_record(path, 'model.')
     model = task.model()
     model.load_state_dict({k.removeprefix('model.'): v for k,v in tensors.items()})
-    return model.eval()
+    return model.to(memory_format=torch.channels_last).eval() # as `fit` left it
 
 # %% ../nbs/10_population.ipynb #9ab27043
 class Inline(cf.Executor):
