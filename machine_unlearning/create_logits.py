@@ -15,12 +15,13 @@ from .train_retain import make_plan
 @command
 @delegates(make_plan)
 def mu_create_logits(
-    workers: int = None, # processes, by default one per core
+    workers: int = None, # processes, by default one per core or GPU
+    time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)
     **kwargs
 ):
     "Unlearn and write logits in the published layout. Example: mu_create_logits --approaches finetune,hybrid"
     plan = make_plan(**kwargs)
-    print(f'logits of {plan.n} retrained models and of {plan.n} for each of {", ".join(plan.approaches)} in {run(plan, workers=workers)}')
+    print(f'logits of {plan.n} retrained models and of {plan.n} for each of {", ".join(plan.approaches)} in {run(plan, workers=workers, time_budget=time_budget)}')
 
 # %% ../nbs/12_create_logits.ipynb #4f2e0cd0
 if __name__ == '__main__' and globals().get('__spec__'): mu_create_logits.main()

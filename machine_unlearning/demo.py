@@ -17,12 +17,13 @@ from .train_retain import make_plan
 @command
 @delegates(make_plan)
 def mu_demo(
-    workers: int = None, # processes, by default one per core
+    workers: int = None, # processes, by default one per core or GPU
+    time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)
     **kwargs
 ):
     "Run the whole experiment and show its table. Example: mu_demo --n 40 --out data/digits-40"
     plan = make_plan(**kwargs)
-    out = run(plan, workers=workers)
+    out = run(plan, workers=workers, time_budget=time_budget)
     rows = table(out)
     rows = rows[rows.approach.isin(('baseline', *plan.approaches))].reset_index(drop=True)
     with atomic(out/'table.csv') as tmp: rows.to_csv(tmp, index=False)

@@ -7,6 +7,7 @@ __all__ = ['tasks', 'Task', 'digits', 'cifar10', 'make_task', 'Split', 'split']
 
 # %% ../nbs/04_task.ipynb #3999a317
 import functools, importlib, inspect, torch
+import torch.nn.functional as F
 from dataclasses import dataclass, field, replace
 from . import data as datasets
 from .augment import Transform
@@ -26,11 +27,14 @@ class Task:
     forget: float = .02            # default share of D to forget
     control: int = 1000            # wanted size of the control set
     settings: dict = field(default_factory=dict) # approach to hyper-parameters that replace its defaults
+    loss: callable = F.cross_entropy # loss(output, labels, reduction='mean')
 
     @functools.cached_property
     def classes(self): return int(self.train.y.max()) + 1
 
-    def to(self, device): return replace(self, train=self.train.to(device), held_out=self.held_out.to(device))
+    def bare(self):
+        "The task without its data: small enough to travel"
+        return replace(self, train=None, held_out=None)
 
 # %% ../nbs/04_task.ipynb #536bd925
 def _cut(data, limit): return data[:limit] if limit else data
@@ -104,9 +108,8 @@ def split(
     chosen = random_forget(n, float(forget), gen) if _is_number(forget) else read_forget(forget, n)
     keep = torch.ones(n, dtype=torch.bool)
     keep[chosen] = False
-    device = task.train.y.device
-    forget = task.train[chosen.to(device)]
-    return Split(task.train[keep.to(device)], forget, *split_control(task.held_out, forget.y, task.control, gen))
+    forget = task.train[chosen]
+    return Split(task.train[keep], forget, *split_control(task.held_out, forget.y, task.control, gen))
 
 def _is_number(text):
     try: float(text)

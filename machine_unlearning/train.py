@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .augment import Transform
 from .checkpoint import Checkpoint
 from .data import Data
+from .models import channels_last
 
 # %% ../nbs/03_train.ipynb #7d9ee3c1
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def fit(
     "Train a network; `FloatingPointError` when the loss is no longer finite"
     device,cost,steps = data.y.device, cost or Cost(), recipe.epochs*per_epoch(data, recipe)
     speed = speed or fastest(device)
-    if speed.channels_last: model.to(memory_format=torch.channels_last)
+    if speed.channels_last: channels_last(model)
     network = torch.compile(model, mode='reduce-overhead' if device.type == 'cuda' else None) if speed.compile else model
     opt = _optimizer(model, recipe, speed.fused)
     state = checkpoint.stored() if checkpoint else None

@@ -9,7 +9,8 @@ __all__ = ['make_plan', 'mu_train_retain']
 from fastcore.meta import delegates
 from pathlib import Path
 from .core import command
-from .population import Plan, run
+from .plan import Plan
+from .population import run
 from .unlearn import methods
 
 # %% ../nbs/11_train_retain.ipynb #5430d1b8
@@ -36,12 +37,13 @@ def make_plan(
 @command
 @delegates(make_plan, but='approaches, originals')
 def mu_train_retain(
-    workers: int = None, # processes, by default one per core
+    workers: int = None, # processes, by default one per core or GPU
+    time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)
     **kwargs
 ):
     "Train the retrained models of an experiment. Example: mu_train_retain --n 40"
     plan = make_plan(approaches='', **kwargs)
-    print(f'{plan.n} retrained models in {run(plan, workers=workers)}')
+    print(f'{plan.n} retrained models in {run(plan, workers=workers, time_budget=time_budget)}')
 
 # %% ../nbs/11_train_retain.ipynb #9688b753
 if __name__ == '__main__' and globals().get('__spec__'): mu_train_retain.main()

@@ -1,0 +1,172 @@
+"Time the making of models: training, workers, what the engine costs per unit, and a GPU where there is one."
+import functools, json, statistics, subprocess, sys, tempfile, time
+from pathlib import Path
+import numpy as np, torch
+from machine_unlearning.augment import Transform
+from machine_unlearning.data import Data
+from machine_unlearning.engine import Inline, Job, processes, work
+from machine_unlearning.models import ResNet18
+from machine_unlearning.plan import Plan, seed_of
+from machine_unlearning.population import run
+from machine_unlearning.train import Recipe, Speed, fastest, fit, one_thread, seeded
+from machine_unlearning.vision import torchvision
+
+width,images,epochs = 16, 1024, 1
+transform = Transform((125.3, 123., 113.9), (63., 62.1, 66.7), crop=4, flip=True, auto=True)
+recipe = Recipe(epochs, .05, schedule='constant')
+
+def noise(n, size=32):
+    g = torch.Generator().manual_seed(0)
+    return Data(torch.randint(256, (n, 3, size, size), generator=g).to(torch.uint8), torch.arange(n) % 10)
+
+class Pictures(torch.utils.data.Dataset):
+    "What published code does: PIL images, one at a time"
+    def __init__(self, data):
+        from PIL import Image
+        t = torchvision('transforms')
+        self.images,self.labels = [Image.fromarray(x.permute(1, 2, 0).numpy()) for x in data.x], data.y.tolist()
+        self.transform = t.Compose([t.RandomCrop(32, 4, padding_mode='reflect'), t.RandomHorizontalFlip(), t.AutoAugment(t.AutoAugmentPolicy.CIFAR10),
+            t.ToTensor(), t.Normalize((.491, .482, .447), (.247, .243, .262))])
+    def __len__(self): return len(self.labels)
+    def __getitem__(self, i): return self.transform(self.images[i]), self.labels[i]
+
+def plain_loop(data, workers=2):
+    "Train a model the usual way: DataLoader with workers, float32, all threads"
+    loader = torch.utils.data.DataLoader(Pictures(data), recipe.batch, shuffle=True, num_workers=workers)
+    model,loss = ResNet18(width), torch.nn.CrossEntropyLoss()
+    opt = torch.optim.SGD(model.parameters(), recipe.lr, momentum=.9, nesterov=True, weight_decay=5e-4)
+    model.train()
+    for _ in range(epochs):
+        for x,y in loader:
+            opt.zero_grad()
+            loss(model(x), y).backward()
+            opt.step()
+
+def our_model(seed):
+    with one_thread(), seeded(seed) as gen: fit(ResNet18(width), noise(images), recipe, transform, gen)
+
+def seconds(f, *args):
+    start = time.perf_counter()
+    f(*args)
+    return time.perf_counter() - start
+
+def summary(values): return statistics.median(values), max(values) - min(values), len(values)
+
+def plain_in_a_process():
+    "Seconds for two models, one after another, in a process with all threads"
+    code = f'import sys, time, torch; sys.path.insert(0, {str(Path(__file__).parent)!r}); torch.set_num_threads(2); import bench_population as b; d = b.noise(b.images); b.plain_loop(d); t = time.perf_counter(); b.plain_loop(d); b.plain_loop(d); print(time.perf_counter() - t)'
+    import os
+    env = {k: v for k,v in os.environ.items() if k != 'OMP_NUM_THREADS'}
+    return float(subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, env=env).stdout)
+
+def training(add, rounds=5):
+    "Two models: the usual loop one after another, against two workers"
+    ratios,rates = [], []
+    with processes(2) as pool:
+        both = lambda: list(pool.map(our_model, range(2)))
+        both()
+        for _ in range(rounds):
+            ours,theirs = seconds(both), plain_in_a_process()
+            ratios.append(theirs/ours)
+            rates.append(2*images*epochs/ours)
+    add('training against a plain PyTorch loop (DataLoader, PIL, float32)', *summary(ratios), f'times as fast, two ResNet-18 of width {width} on 32×32 with AutoAugment, 2 cores')
+    add('training, two workers', *summary(rates), 'images per second')
+
+def two_workers(add, rounds=3):
+    "The same models with one worker and with two that are ready"
+    options = dict(epochs=15)
+    plan = lambda folder,n: Plan(Path(folder), 'digits', options, (), n)
+    ratios = []
+    with processes(2) as pool, tempfile.TemporaryDirectory() as tmp:
+        run(plan(f'{tmp}/ready', 4), pool)
+        for i in range(rounds):
+            one,two = seconds(run, plan(f'{tmp}/one{i}', 12), Inline()), seconds(run, plan(f'{tmp}/two{i}', 12), pool)
+            ratios.append(one/two)
+    add('two workers against one', *summary(ratios), 'times as fast, 12 digits models')
+
+def noop(job, deadline): pass
+def jobs(folder, n): return [Job(f'{folder}/{i // 1000}/{i}', f'job {i}') for i in range(n)]
+
+def memory():
+    "Resident size of this process in MiB"
+    line = next(l for l in Path('/proc/self/status').read_text().splitlines() if l.startswith('VmRSS'))
+    return int(line.split()[1])/2**10
+
+def overhead(name, add, make, n, rounds=3):
+    "Milliseconds per job that does nothing"
+    with make() as pool, tempfile.TemporaryDirectory() as tmp:
+        work(jobs(f'{tmp}/ready', 100), noop, pool)
+        times = [1000*seconds(work, jobs(f'{tmp}/{i}', n), noop, pool)/n for i in range(rounds)]
+    add(f'engine, {name}', *summary(times), f'milliseconds per unit, {n} no-op units')
+
+def flat(add, n=10_000):
+    "Growth of the driver's memory over many jobs"
+    sizes = []
+    class Watched(type(processes(2))):
+        def submit(self, *args, **kwargs):
+            self.count = getattr(self, 'count', 0) + 1
+            if self.count % 1000 == 0: sizes.append(memory())
+            return super().submit(*args, **kwargs)
+    with Watched(2, __import__('multiprocessing').get_context('spawn')) as pool, tempfile.TemporaryDirectory() as tmp: work(jobs(tmp, n), noop, pool)
+    add('driver memory', max(sizes[1:]) - sizes[1], 0, 1, f'MiB more at the end of {n} no-op units than after 2000')
+
+def dask_pool():
+    "Two Dask workers on this machine"
+    from contextlib import contextmanager
+    from distributed import Client, LocalCluster
+    @contextmanager
+    def pool():
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client: yield client.get_executor(pure=False)
+    return pool()
+
+def gpu_rate(speed, models=1, n=50_000, width=64, batch=1024, epochs=2):
+    "Training images per second on a GPU"
+    data = noise(n).to('cuda')
+    def train(seed, epochs):
+        with seeded(seed) as gen: fit(ResNet18(width).cuda(), data, Recipe(epochs, .1, batch), transform, gen, speed=speed)
+        torch.cuda.synchronize()
+    train(0, 1) # compiles, chooses convolution algorithms
+    return n*epochs/seconds(train, 1, epochs)
+
+def gpu_peak(n=8192, repeat=50):
+    "bfloat16 matrix multiplication in TFLOP/s"
+    a,b = (torch.randn(n, n, device='cuda', dtype=torch.bfloat16) for _ in range(2))
+    def go():
+        for _ in range(repeat): a @ b
+        torch.cuda.synchronize()
+    go()
+    return 2*n**3*repeat/seconds(go)/1e12
+
+def flops_per_image(width=64):
+    "Multiplications and additions of a forward and a backward pass"
+    from torch.utils.flop_counter import FlopCounterMode
+    model = ResNet18(width)
+    with FlopCounterMode(display=False) as count: model(torch.zeros(1, 3, 32, 32)).sum().backward()
+    return count.get_total_flops()
+
+def gpu(add):
+    "Rows of a GPU; empty where there is none"
+    here = torch.cuda.is_available()
+    peak = gpu_peak() if here else None
+    add('GPU, bf16 matrix peak', peak, None, 1, 'TFLOP/s, 8192×8192')
+    for name,change in dict(plain=dict(channels_last=False, fused=False, ahead=1, bf16=False), default={}, compiled=dict(compile=True)).items():
+        rates = [gpu_rate(Speed(**(vars(fastest('cuda')) | change))) for _ in range(3)] if here else None
+        add(f'GPU, training, {name}', *(summary(rates) if here else (None, None, 3)), 'images per second, ResNet-18 of width 64 on 32×32')
+        share = statistics.median(rates)*flops_per_image()/1e12/peak if here else None
+        add(f'GPU, training, {name}', share, None, 3, 'share of the bf16 matrix peak')
+    for models in 1, 2, 4:
+        rate = None
+        if here:
+            with processes(models, (0,)) as pool:
+                list(pool.map(gpu_rate, [fastest('cuda')]*models))
+                rate = models*50_000*2/seconds(lambda: list(pool.map(gpu_rate, [fastest('cuda')]*models)))
+        add(f'GPU, {models} models at a time in processes', rate, None, 1, 'images per second, warm-up epoch included in the time but not in the images')
+
+def main(add):
+    training(add)
+    two_workers(add)
+    overhead('one process', add, Inline, 2000)
+    overhead('process pool of 2', add, functools.partial(processes, 2), 2000)
+    overhead('Dask, 2 workers on one machine', add, dask_pool, 1000)
+    flat(add)
+    gpu(add)
