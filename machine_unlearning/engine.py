@@ -81,7 +81,19 @@ def processes(
     if workers < 1: raise ValueError(f'workers: expected at least 1, found {workers}')
     if workers == 1: return Inline()
     context = multiprocessing.get_context('spawn')
-    return cf.ProcessPoolExecutor(workers, context, _begin, (context.Value('i', 0), tuple(devices)))
+    pool = cf.ProcessPoolExecutor(workers, context, _begin, (context.Value('i', 0), tuple(devices)))
+    with _uninterrupted(): pool.submit(int) # starts the workers
+    return pool
+
+@contextlib.contextmanager
+def _uninterrupted():
+    "Ignore the keyboard's interruption; processes that are started meanwhile inherit this"
+    if threading.current_thread() is not threading.main_thread(): # which alone may say so
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try: yield
+    finally: signal.signal(signal.SIGINT, before)
 
 def _begin(count, devices):
     "In a new worker, before it computes anything"

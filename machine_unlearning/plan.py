@@ -18,7 +18,7 @@ from .core import atomic, check_name, versions
 from .data import Data
 from .engine import Job
 from .task import Split, Task, make_task, split
-from .unlearn import methods
+from .unlearn import methods, study_methods
 
 # %% ../nbs/06_plan.ipynb #77f3c684
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Plan:
     out: Path                  # folder of the records
     task: str | Task = 'digits' # name for `make_task`, or a task
     options: dict = field(default_factory=dict) # of the named task: width, epochs, limit, data_dir
-    approaches: tuple = tuple(methods) # methods, `original`, `retrain`
+    approaches: tuple = study_methods # methods, `original`, `retrain`
     n: int = 20                # models of each kind
     forget: str | float | None = None # share of D, index file, or the task's own share
     seed: int = 0              # base of all seeds

@@ -11,7 +11,7 @@ from pathlib import Path
 from .core import command
 from .plan import Plan
 from .population import run
-from .unlearn import methods
+from .unlearn import methods, study_methods
 
 # %% ../nbs/11_train_retain.ipynb #5430d1b8
 def make_plan(
@@ -25,12 +25,13 @@ def make_plan(
     limit: int = None, # use at most this many training and held-out examples
     seed: int = 0, # base of all seeds
     device: str = 'cpu', # cpu, cuda, cuda:1, ...
-    approaches: str = None, # names separated by commas, by default all methods; `original` and `retrain` are references
+    approaches: str = None, # names separated by commas, by default the study's eight; `all` are all methods, `original` and `retrain` references
     originals: str = 'one', # one original for all unlearned models, as in the study, or each its own
 ) -> Plan:
     "A plan from the options of the commands"
     options = {k: v for k,v in dict(data_dir=data_dir, epochs=epochs, width=width, limit=limit).items() if v is not None}
-    names = tuple(methods) if approaches is None else tuple(a.strip() for a in approaches.split(',') if a.strip())
+    asked = study_methods if approaches is None else [a.strip() for a in approaches.split(',') if a.strip()]
+    names = tuple(dict.fromkeys(n for a in asked for n in (methods if a == 'all' else [a]))) # each once
     return Plan(Path(out or Path('data')/task.replace(':', '-')), task, options, names, n, forget, seed, device, originals)
 
 # %% ../nbs/11_train_retain.ipynb #f142ae42

@@ -1,7 +1,9 @@
-"Time the audit: every estimator per million examples, growth with their number, and a million examples from files."
-import csv, platform, subprocess, sys, tempfile, time
+"Time everything: how models are made, then the audit: against plain loops, growth with examples and models, a million examples from files."
+import csv, platform, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
-import numpy as np
+import numpy as np, torch
+from scipy import stats
+import bench_population
 from machine_unlearning.attack import attack, epsilon
 from machine_unlearning.audit.bayes import credible
 from machine_unlearning.audit.certified import certified, simultaneous_table
@@ -15,13 +17,14 @@ from machine_unlearning.audit.result import Population, checked_pairs
 from machine_unlearning.audit.scores import confidence
 from machine_unlearning.audit.set_attack import set_attack, set_attack_blocks
 from machine_unlearning.core import atomic, versions
+from machine_unlearning.engine import cores
 from machine_unlearning.logits import read_logits
 
 models,classes = 80, 10
 estimators = dict(plug_in=epsilon, competition=competition_epsilon, certified=certified, certified_hull=lambda r, u: certified(r, u, rule='hull'), joint_beta=credible,
     gaussian_dp=gdp_epsilon, gaussian_test=gaussian_p_value, permutation_999=permutation_test, set_attack=set_attack, mean_z=mean_z, u_lira=u_lira, klom=klom)
 
-def scores(S):
+def scores(S, models=models):
     rng = np.random.default_rng(0)
     return rng.normal(size=(S, models)), rng.normal(1, 1.2, size=(S, models))
 
@@ -34,6 +37,44 @@ def seconds(f, *args, repeat=3, enough=10):
         times.append(time.perf_counter() - start)
         if times[0] > enough: break
     return float(np.median(times)), max(times) - min(times), len(times)
+
+def plain_epsilon(retain, unlearn, delta=.05):
+    "ε of the study written down as it is defined: example by example, threshold by threshold"
+    found = []
+    for r,u in zip(retain, unlearn):
+        fit_r,fit_u = stats.norm.fit(r), stats.norm.fit(u)
+        score = lambda h: stats.norm.pdf(h, *fit_u)/stats.norm.pdf(h, *fit_r)
+        sr,su = [score(h) for h in r], [score(h) for h in u]
+        positive,negative = (sr, su) if np.median(sr) > np.median(su) else (su, sr)
+        best = np.nan
+        for t in sorted(set(sr + su)):
+            fpr,fnr = np.mean([s >= t for s in negative]), np.mean([s < t for s in positive])
+            if fpr == fnr == 0: best = np.inf
+            if fpr == 0 or fnr == 0: continue
+            for a,b in (fpr, fnr), (fnr, fpr):
+                if 1-delta-a > 0: best = np.nanmax([best, np.log(1-delta-a+1e-8) - np.log(b+1e-8)])
+        found.append(best)
+    return np.array(found)
+
+def plain_permutation(retain, unlearn, draws=99):
+    "The permutation test with its whole statistic computed anew, example by example, for every shuffle"
+    rng,both,n = np.random.default_rng(0), np.concatenate([retain, unlearn], 1), retain.shape[1]
+    def jeffreys(a, b):
+        d,va,vb = a.mean() - b.mean(), a.var(), b.var()
+        return ((va + d**2)/vb + (vb + d**2)/va)/2 - 1
+    statistic = lambda x: np.mean([jeffreys(row[:n], row[n:]) for row in x])
+    observed = statistic(both)
+    larger = sum(statistic(both[:, rng.permutation(both.shape[1])]) >= observed for _ in range(draws))
+    return (larger + 1)/(draws + 1)
+
+def against_loops(add, S=200, rounds=3):
+    "Our functions and plain implementations of the same definitions, in turn"
+    pair = scores(S)
+    np.testing.assert_allclose(plain_epsilon(*pair), epsilon(*pair), atol=1e-6)
+    both = ('plug_in', epsilon, plain_epsilon), ('permutation_99', lambda r, u: permutation_test(r, u, draws=99), plain_permutation)
+    for name,ours,theirs in both:
+        ratios = [seconds(theirs, *pair, repeat=1)[0]/seconds(ours, *pair)[0] for _ in range(rounds)]
+        add(f'{name} against a plain loop', S, statistics.median(ratios), max(ratios) - min(ratios), 'times as fast', rounds)
 
 def make_files(folder, S, step=20_000):
     "Two float16 files of S examples"
@@ -70,23 +111,29 @@ def from_files(folder, what):
 def main(out='data/benchmarks.csv', small=2_000, large=1_000_000):
     rows = []
     def add(name, S, value, spread, unit, n):
-        rows.append(dict(name=name, examples=S, models=f'{models}+{models}', value=f'{value:.4g}', spread=f'{spread:.2g}', unit=unit, n=n))
-        print(f'{name:32}{S:>10}{value:>10.4g} {unit}', flush=True)
-    simultaneous_table(models, models, .05, 1e-5)
+        number = lambda v, digits: '' if v is None else f'{v:.{digits}g}'
+        rows.append(dict(name=name, examples=S, models=f'{models}+{models}' if S else '', value=number(value, 4), spread=number(spread, 2), unit=unit, n=n))
+        print(f'{name:66}{S:>10}{number(value, 4):>10} {unit}', flush=True)
+    bench_population.main(lambda name, value, spread, n, unit: add(name, '', value, spread, unit, n))
+    against_loops(add)
+    for n in models//2, models: simultaneous_table(n, n, .05, 1e-5) # computed once, whatever is timed
     for name,f in estimators.items():
         times = {S: seconds(f, *scores(S)) for S in (small, 10*small)}
         (short,_,_),(long,spread,n) = times[small], times[10*small]
         add(name, 10*small, long*1e6/(10*small), spread*1e6/(10*small), 'seconds per million examples', n)
-        add(name, 10*small, long/short, 0, 'times as long for ten times the examples', n)
+        add(name, 10*small, long/short, None, 'times as long for ten times the examples', n)
+        half,_,_ = seconds(f, *scores(small, models//2))
+        add(name, small, short/half, None, 'times as long for twice the models', n)
     for S in large//10, large:
         with tempfile.TemporaryDirectory() as folder:
             make_files(Path(folder), S)
             for what in 'plug_in', 'certified_and_set_attack':
                 r = subprocess.run([sys.executable, __file__, folder, what], capture_output=True, text=True, check=True)
                 took,peak = map(float, r.stdout.split())
-                add(f'{what} from float16 files', S, took, 0, 'seconds', 1)
-                add(f'{what} from float16 files', S, peak, 0, 'GiB peak', 1)
-    machine = f'{platform.processor() or platform.machine()}, one thread; ' + ', '.join(f'{k} {v}' for k,v in versions().items() if k in ('python', 'numpy', 'scipy'))
+                add(f'{what} from float16 files', S, took, None, 'seconds', 1)
+                add(f'{what} from float16 files', S, peak, None, 'GiB peak', 1)
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'
+    machine = f'{platform.processor() or platform.machine()}, {cores()} cores, {gpu}; ' + ', '.join(f'{k} {v}' for k,v in versions().items() if k != 'platform')
     with atomic(out) as tmp, tmp.open('w', newline='') as f:
         w = csv.DictWriter(f, [*rows[0], 'machine'], lineterminator='\n')
         w.writeheader()

@@ -1,12 +1,13 @@
 "Time the making of models: training, workers, what the engine costs per unit, and a GPU where there is one."
-import functools, json, statistics, subprocess, sys, tempfile, time
+import contextlib, functools, multiprocessing, os, statistics, subprocess, sys, tempfile, time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-import numpy as np, torch
+import torch
 from machine_unlearning.augment import Transform
 from machine_unlearning.data import Data
 from machine_unlearning.engine import Inline, Job, processes, work
 from machine_unlearning.models import ResNet18
-from machine_unlearning.plan import Plan, seed_of
+from machine_unlearning.plan import Plan
 from machine_unlearning.population import run
 from machine_unlearning.train import Recipe, Speed, fastest, fit, one_thread, seeded
 from machine_unlearning.vision import torchvision
@@ -52,12 +53,18 @@ def seconds(f, *args):
 
 def summary(values): return statistics.median(values), max(values) - min(values), len(values)
 
+def plain_pair():
+    "Seconds for two models, one after another, after a first one"
+    torch.set_num_threads(2)
+    data = noise(images)
+    plain_loop(data)
+    return seconds(lambda: [plain_loop(data) for _ in range(2)])
+
 def plain_in_a_process():
-    "Seconds for two models, one after another, in a process with all threads"
-    code = f'import sys, time, torch; sys.path.insert(0, {str(Path(__file__).parent)!r}); torch.set_num_threads(2); import bench_population as b; d = b.noise(b.images); b.plain_loop(d); t = time.perf_counter(); b.plain_loop(d); b.plain_loop(d); print(time.perf_counter() - t)'
-    import os
-    env = {k: v for k,v in os.environ.items() if k != 'OMP_NUM_THREADS'}
-    return float(subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, env=env).stdout)
+    "The usual loop in a process of its own, whose OpenMP may use all cores"
+    env = {k: v for k,v in os.environ.items() if k != 'OMP_NUM_THREADS'} | dict(PYTHONPATH=str(Path(__file__).parent))
+    r = subprocess.run([sys.executable, '-c', 'import bench_population; print(bench_population.plain_pair())'], capture_output=True, text=True, check=True, env=env)
+    return float(r.stdout)
 
 def training(add, rounds=5):
     "Two models: the usual loop one after another, against two workers"
@@ -99,27 +106,27 @@ def overhead(name, add, make, n, rounds=3):
         times = [1000*seconds(work, jobs(f'{tmp}/{i}', n), noop, pool)/n for i in range(rounds)]
     add(f'engine, {name}', *summary(times), f'milliseconds per unit, {n} no-op units')
 
+class Watched(ProcessPoolExecutor):
+    "Notes the driver's memory at every thousandth job"
+    sizes = []
+    count = 0
+    def submit(self, *args, **kwargs):
+        self.count += 1
+        if self.count % 1000 == 0: self.sizes.append(memory())
+        return super().submit(*args, **kwargs)
+
 def flat(add, n=10_000):
     "Growth of the driver's memory over many jobs"
-    sizes = []
-    class Watched(type(processes(2))):
-        def submit(self, *args, **kwargs):
-            self.count = getattr(self, 'count', 0) + 1
-            if self.count % 1000 == 0: sizes.append(memory())
-            return super().submit(*args, **kwargs)
-    with Watched(2, __import__('multiprocessing').get_context('spawn')) as pool, tempfile.TemporaryDirectory() as tmp: work(jobs(tmp, n), noop, pool)
-    add('driver memory', max(sizes[1:]) - sizes[1], 0, 1, f'MiB more at the end of {n} no-op units than after 2000')
+    with Watched(2, multiprocessing.get_context('spawn')) as pool, tempfile.TemporaryDirectory() as tmp: work(jobs(tmp, n), noop, pool)
+    add('driver memory', max(pool.sizes[1:]) - pool.sizes[1], None, 1, f'MiB more at the end of {n} no-op units than after 2000')
 
+@contextlib.contextmanager
 def dask_pool():
     "Two Dask workers on this machine"
-    from contextlib import contextmanager
     from distributed import Client, LocalCluster
-    @contextmanager
-    def pool():
-        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client: yield client.get_executor(pure=False)
-    return pool()
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client: yield client.get_executor(pure=False)
 
-def gpu_rate(speed, models=1, n=50_000, width=64, batch=1024, epochs=2):
+def gpu_rate(speed, n=50_000, width=64, batch=1024, epochs=2):
     "Training images per second on a GPU"
     data = noise(n).to('cuda')
     def train(seed, epochs):

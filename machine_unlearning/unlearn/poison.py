@@ -19,7 +19,7 @@ def poisoned(
     return Data(request.forget.x, y.to(request.forget.y.device))
 
 # %% ../../nbs/unlearn/02_poison.ipynb #3eaf1621
-@method('Poisoning', reads=['forget'])
+@method('Poisoning', reads=['forget'], ranges=dict(lr=('log', 1e-5, 1e-1), epochs=('int', 1, 5)))
 def poison(
     model, # the original's copy
     request: Request,
@@ -29,7 +29,7 @@ def poison(
     "Train on the forget set with random labels"
     return request.train(model, poisoned(request), epochs, lr)
 
-@method('Poisoning with retain set')
+@method('Poisoning with retain set', ranges=dict(lr=('log', 1e-4, 1e-1)))
 def poison_full(
     model, # the original's copy
     request: Request,
