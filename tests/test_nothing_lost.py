@@ -16,7 +16,11 @@ def plan(out, **kw): return make_plan(out=out, **(options | kw))
 def numbers(folder): return {str(p.relative_to(folder)): np.load(p) for p in folder.glob('**/*.npy')}
 def finished(folder): return list(folder.glob('units/*/[!.]*.safetensors'))
 def call(out, *args): return subprocess.run([*command, '--out', out, *args], capture_output=True, text=True)
-def start(out, **kw): return subprocess.Popen([*command, '--out', out, '--workers', '2'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **kw)
+def start(out, **kw):
+    "A run with two workers; it hears the keyboard even where the tests run in the background"
+    hear = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen([*command, '--out', out, '--workers', '2'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=hear, **kw)
+
 def workers(pid):
     children = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
     return [int(c) for c in children if b'spawn_main' in Path(f'/proc/{c}/cmdline').read_bytes()]
