@@ -38,6 +38,7 @@ def command(
     "Give `f` a shell entry point that turns a user's mistake into one line and exit status 2"
     @functools.wraps(f)
     def main(argv=None):
+        if os.getcwd() not in sys.path: sys.path.insert(0, os.getcwd()) # for modules of the user's: tasks and methods
         args = vars(parser(f).parse_args(argv))
         args = {k: v for k,v in args.items() if k not in ('pdb', 'xtra')}
         try: f(**args)

@@ -110,14 +110,14 @@ def _follow(parent):
 # %% ../nbs/05_engine.ipynb #173fb597
 class _Board:
     "What is known about all jobs, and the bar that shows it"
-    def __init__(self, jobs, before):
+    def __init__(self, jobs, finished):
         self.ready,self.waiting,self.elsewhere,self.flying = collections.deque(), collections.defaultdict(list), [], {}
         self.failures,self.suspects,self.done,self.turn = {}, set(), 0, 0
-        self.results,self.before,self.total,self.start = queue.SimpleQueue(), before, before + len(jobs), time.monotonic()
+        self.results,self.before,self.start = queue.SimpleQueue(), len(finished), time.monotonic()
         self.folders = {_lock(j.path).parent for j in jobs}
-        for lock in [p for f in self.folders if f.is_dir() for p in f.iterdir()]: # left by processes that were killed
+        for lock in [p for f in self.folders | {_lock(j.path).parent for j in finished} if f.is_dir() for p in f.iterdir()]: # of killed processes
             with claimed(lock.parent.parent/lock.name): pass
-        missing = {j.path for j in jobs}
+        self.total,missing = len(finished) + len(jobs), {j.path for j in jobs}
         for j in jobs:
             if j.after in missing: self.waiting[j.after].append(j)
             else: self.ready.append(j)
@@ -162,10 +162,10 @@ def work(
     make=Inline, # makes one where none is given, and another after a worker has died
     ahead=1000, # jobs handed over at a time
     deadline=math.inf, # when to stop, in seconds since 1970
-    before=0, # number of jobs of the run that were done before
+    finished=(), # jobs of the same run that were done before
 ) -> tuple: # failed jobs with their exceptions, number of jobs left when the time was up
     "Do all jobs"
-    board,pool = _Board(jobs, before), executor or make()
+    board,pool = _Board(jobs, finished), executor or make()
     try:
         while board.ready or board.flying or board.elsewhere:
             limit = 1 if board.suspects else ahead

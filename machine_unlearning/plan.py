@@ -7,7 +7,7 @@ __all__ = ['Plan', 'load', 'digest', 'code', 'experiment', 'settings_of', 'recip
            'read_sets', 'travels']
 
 # %% ../nbs/06_plan.ipynb #9cab8925
-import ast, functools, hashlib, inspect, json, pickle, sys, textwrap
+import ast, functools, hashlib, importlib, inspect, json, pickle, sys, textwrap
 import numpy as np, torch
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -34,8 +34,10 @@ class Plan:
     device: str = 'cpu'
     originals: str = 'one'     # `one` original for all unlearned models, as in the study, or `each` its own
     settings: dict = field(default_factory=dict) # approach to hyper-parameters that replace the task's
+    imports: tuple = () # modules that define methods of your own; workers import them, too
 
     def __post_init__(self):
+        self.register()
         if self.n < 2: raise ValueError(f'n: at least 2 models are needed, found {self.n}')
         if self.originals not in ('one', 'each'): raise ValueError(f'originals: expected one or each, found {self.originals!r}')
         for a in self.approaches:
@@ -44,6 +46,17 @@ class Plan:
         for a,hp in self.settings.items():
             if a in methods and (wrong := set(hp) - set(methods[a].defaults())): raise ValueError(f'settings: {a} has no {wrong.pop()}, expected {", ".join(methods[a].defaults())}')
         if torch.device(self.device).type == 'cuda' and not torch.cuda.is_available(): raise ValueError(f'device: {self.device} is not available')
+
+    def register(self):
+        "Import the modules that define methods"
+        for m in self.imports:
+            try: importlib.import_module(m)
+            except ImportError as e: raise ValueError(f'imports: {m}: {e}') from e
+
+    def alone(self, task):
+        "What other processes cannot know, because a notebook or a script defines it; empty if nothing"
+        own = [a for a in self.approaches if a in methods and methods[a].function.__module__ == '__main__']
+        return ', '.join(own + (['the network'] if not travels(task) else []))
 
 # %% ../nbs/06_plan.ipynb #8883cfae
 @functools.lru_cache(maxsize=1)

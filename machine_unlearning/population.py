@@ -12,7 +12,7 @@ from pathlib import Path
 from .checkpoint import Checkpoint
 from .core import Failed, Paused, versions
 from .engine import Inline, cores, processes, work
-from .plan import Plan, Unit, experiment, load, read_sets, seed_of, settings_of, share, travels, units
+from .plan import Plan, Unit, experiment, load, read_sets, seed_of, settings_of, share, units
 from .record import check_out, collect, load_model, read_record, sound, write_record
 from .train import Cost, evaluate, fastest, fit, one_thread, outputs, seeded, supervised
 from .unlearn import Request, methods, unlearn
@@ -27,6 +27,7 @@ def run_unit(
     deadline=math.inf, # when to stop, in seconds since 1970
 ):
     "Make one model and write its record; `Paused` when the time is up"
+    plan.register()
     train,parts = read_sets(sets, plan.device)
     checkpoint = Checkpoint(Path(unit.path).with_suffix('.pt'), deadline)
     with _alone, one_thread(), seeded(seed_of(plan, unit.approach, unit.index)) as gen:
@@ -56,6 +57,7 @@ def _make(plan, unit, train, parts, gen, checkpoint):
     if unit.approach in methods:
         model = load_model(unit.after, task).to(plan.device)
         return answer(plan, unit.approach, model, parts, gen, checkpoint)
+    if unit.approach not in ('original', 'retain', 'retrain'): raise ValueError(f'{unit.approach}: this process knows no such method; define it in a module')
     data = train if unit.approach == 'original' else parts.retain
     model,cost = task.model().to(plan.device), Cost()
     with cost.timed(): fit(model, data, task.recipe, task.transform, gen, cost, supervised(task.loss), checkpoint=checkpoint)
@@ -80,12 +82,18 @@ def count_workers(
     wanted, # None for as many as suit the plan
 ) -> int:
     "Number of processes"
-    if wanted and wanted > 1 and not travels(task): raise ValueError(
-        f'workers: {wanted} processes cannot know a network that is defined in a notebook or script; put it into a module, or use 1')
-    if wanted is not None or not travels(task): return 1 if wanted is None else wanted
+    alone = plan.alone(task)
+    if wanted and wanted > 1 and alone: raise ValueError(
+        f'workers: {wanted} processes cannot know {alone}, defined in a notebook or script; put it into a module, or use 1')
+    if wanted is not None or alone: return 1 if wanted is None else wanted
     device = torch.device(plan.device)
     if device.type == 'cuda' and device.index is None: return torch.cuda.device_count()
     return cores() if device.type == 'cpu' else 1
+
+def _imports(plan):
+    "Modules that a worker needs for the methods that are not the library's"
+    modules = {methods[a].function.__module__ for a in plan.approaches if a in methods}
+    return tuple(sorted(m for m in modules if m != '__main__' and not m.startswith('machine_unlearning.')))
 
 def _devices(plan):
     "Numbers of the GPUs that the workers share"
@@ -105,14 +113,15 @@ def run(
     check_out(plan, shared)
     n = 1 if executor else count_workers(plan, task, workers)
     everything = units(plan, shared)
-    todo = [u for u in everything if not sound(u)]
+    whole = {u: sound(u) for u in everything}
+    todo,finished = ([u for u in everything if whole[u] == done] for done in (False, True))
     failures,left = {}, 0
     if todo:
-        f = functools.partial(run_unit, replace(plan, task=task.bare()), share(plan, shared))
+        f = functools.partial(run_unit, replace(plan, task=task.bare(), imports=_imports(plan)), share(plan, shared))
         ahead = 1000 if executor and not isinstance(executor, Inline) else 1 if n == 1 else 2*n
         make = functools.partial(processes, min(n, len(todo)), _devices(plan))
         deadline = math.inf if time_budget is None else time.time() + time_budget # loading does not count: some work is done by every call
-        failures,left = work(todo, f, executor, make, ahead, deadline, len(everything) - len(todo))
+        failures,left = work(todo, f, executor, make, ahead, deadline, finished)
     if left: raise Paused(f'{left} of {len(everything)} models are left after {time_budget:g} s'
                           f'{f", {len(failures)} have failed" if failures else ""}; the same call goes on')
     for a in ('retain', *plan.approaches):

@@ -29,12 +29,14 @@ def make_plan(
     approaches: str = None, # names separated by commas, by default the study's eight; `all` are all methods, `original` and `retrain` references
     originals: str = 'one', # one original for all unlearned models, as in the study, or each its own
     settings: str = None, # file of tuned settings, written by mu_tune
+    imports: str = None, # modules that define methods of your own, separated by commas
 ) -> Plan:
     "A plan from the options of the commands"
     options = {k: v for k,v in dict(data_dir=data_dir, epochs=epochs, width=width, limit=limit).items() if v is not None}
     asked = study_methods if approaches is None else [a.strip() for a in approaches.split(',') if a.strip()]
     names = tuple(dict.fromkeys(n for a in asked for n in (methods if a == 'all' else [a]))) # each once
-    return Plan(Path(out or Path('data')/task.replace(':', '-')), task, options, names, n, forget, seed, device, originals, read_settings(settings) if settings else {})
+    return Plan(Path(out or Path('data')/task.replace(':', '-')), task, options, names, n, forget, seed, device, originals,
+        read_settings(settings) if settings else {}, tuple(imports.split(',')) if imports else ())
 
 def read_settings(
     path, # json file, as written by `mu_tune`
@@ -45,7 +47,7 @@ def read_settings(
 
 # %% ../nbs/11_train_retain.ipynb #f142ae42
 @command
-@delegates(make_plan, but='approaches, originals, settings')
+@delegates(make_plan, but='approaches, originals, settings, imports')
 def mu_train_retain(
     workers: int = None, # processes, by default one per core or GPU
     time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)

@@ -32,7 +32,7 @@ def tuning_plan(
     task,parts = load(plan)
     held_out,train = np.split(np.random.default_rng(seed_of(plan, 'tuning', 0)).permutation(len(parts.retain)), [round(held*len(parts.retain))])
     inner = replace(task, train=parts.retain[np.sort(train)], held_out=parts.retain[np.sort(held_out)])
-    return Plan(Path(plan.out)/'tuning', inner, {}, ('original',), n, len(parts.forget)/len(parts.retain), seed_of(plan, 'tuning', 1), plan.device)
+    return Plan(Path(plan.out)/'tuning', inner, {}, ('original',), n, len(parts.forget)/len(parts.retain), seed_of(plan, 'tuning', 1), plan.device, imports=plan.imports)
 
 # %% ../nbs/14_tune.ipynb #22a7cb1e
 def badness(
@@ -91,6 +91,7 @@ def search(
     "Tune one approach and write its settings; `Paused` when the time is up"
     optuna = importlib.import_module('optuna')
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    plan.register()
     originals,retrained = ([u for u in everything if u.approach == a] for a in ('original', 'retain'))
     _,parts = read_sets(sets, plan.device)
     retain = {k: _confidence([read_record(u.path, k)[0][k].numpy() for u in retrained], getattr(parts, k)) for k in ('forget', 'control')}
@@ -147,10 +148,10 @@ def mu_tune(
     everything,bare,sets = units(plan, shared), replace(plan, task=plan.task.bare()), share(plan, shared)
     key = lambda a: digest([shared, recipe_of(plan, a), methods[a].ranges, trials, models])
     jobs = [Job(str(plan.out/f'{a}-{key(a)}.json'), a) for a in reported.approaches]
-    todo,n = [j for j in jobs if not Path(j.path).is_file()], count_workers(plan, plan.task, workers)
+    todo,n = [j for j in jobs if not Path(j.path).is_file()], count_workers(reported, plan.task, workers)
     f = functools.partial(search, bare, sets, everything, trials, models)
     deadline = float('inf') if time_budget is None else max(started + time_budget, time.time() + 1)
-    failures,left = work(todo, f, None, functools.partial(processes, min(n, len(todo)) or 1), 2*n, deadline, len(jobs) - len(todo))
+    failures,left = work(todo, f, None, functools.partial(processes, min(n, len(todo)) or 1), 2*n, deadline, [j for j in jobs if j not in todo])
     if left: raise Paused(f'{left} of {len(jobs)} approaches are left after {time_budget:g} s; the same command goes on')
     found = {j.name: json.loads(Path(j.path).read_text()) for j in jobs if j not in failures}
     provenance = dict(tuned_by=f'mu_tune, {trials} trials of {models} unlearned models, {population} retrained models', data='the retain set of the experiment', experiment=shared, versions=versions())
