@@ -21,7 +21,7 @@ def style(
     palette = [c for i,c in enumerate(sns.color_palette('colorblind')) if i != 7] # grey is for references
     known = [n for n in order if n not in references]
     i = known.index(name) if name in known else len(known) + sum(name.encode())
-    return dict(color=palette[i % len(palette)], marker='osD^v<>hd'[i % 9])
+    return dict(color=palette[i % len(palette)], marker='osD^v<>hd'[i//len(palette) % 9])
 
 # %% ../nbs/22_figures.ipynb #163b9174
 def histograms(
