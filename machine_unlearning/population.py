@@ -12,7 +12,7 @@ from pathlib import Path
 from .checkpoint import Checkpoint
 from .core import Failed, Paused, versions
 from .engine import Inline, cores, processes, work
-from .plan import Plan, Unit, experiment, load, read_sets, seed_of, settings_of, share, units
+from .plan import Plan, Unit, experiment, load, read_sets, seed_of, settings_of, share, trained, units
 from .record import check_out, collect, load_model, read_record, sound, write_record
 from .train import Cost, evaluate, fastest, fit, one_thread, outputs, seeded, supervised
 from .unlearn import Request, methods, unlearn
@@ -34,7 +34,7 @@ def run_unit(
         model,cost = _make(plan, unit, train, parts, gen, checkpoint)
         cost.seconds += checkpoint.before
         tensors,accuracy = _judge(model, parts, plan.task.transform)
-    if unit.approach not in methods: tensors |= {f'model.{k}': v.cpu() for k,v in model.state_dict().items()}
+    if unit.approach in trained: tensors |= {f'model.{k}': v.cpu() for k,v in model.state_dict().items()}
     write_record(unit.path, tensors, dict(key=Path(unit.path).parent.name, approach=unit.approach, seed=unit.index,
         device=_device(plan.device), versions=versions(), **accuracy, **asdict(cost)))
     checkpoint.path.unlink(missing_ok=True)
@@ -54,10 +54,9 @@ def answer(
 
 def _make(plan, unit, train, parts, gen, checkpoint):
     task = plan.task
-    if unit.approach in methods:
+    if unit.approach not in trained:
         model = load_model(unit.after, task).to(plan.device)
         return answer(plan, unit.approach, model, parts, gen, checkpoint)
-    if unit.approach not in ('original', 'retain', 'retrain'): raise ValueError(f'{unit.approach}: this process knows no such method; define it in a module')
     data = train if unit.approach == 'original' else parts.retain
     model,cost = task.model().to(plan.device), Cost()
     with cost.timed(): fit(model, data, task.recipe, task.transform, gen, cost, supervised(task.loss), checkpoint=checkpoint)

@@ -26,7 +26,7 @@ def make_plan(
     limit: int = None, # use at most this many training and held-out examples
     seed: int = 0, # base of all seeds
     device: str = 'cpu', # cpu, cuda, cuda:1, ...
-    approaches: str = None, # names separated by commas, by default the study's eight; `all` are all methods, `original` and `retrain` references
+    approaches: str = None, # names separated by commas, by default the study's eight; `all` are all
     originals: str = 'one', # one original for all unlearned models, as in the study, or each its own
     settings: str = None, # file of tuned settings, written by mu_tune
     imports: str = None, # modules that define methods of your own, separated by commas

@@ -142,12 +142,14 @@ def mu_tune(
     if not 0 < models <= population: raise ValueError(f'models: expected 1 to {population}, the population, found {models}')
     started = time.time()
     reported = make_plan(approaches=approaches, **kwargs)
+    tunable = [a for a in reported.approaches if methods[a].ranges]
+    if not tunable: raise ValueError(f'{approaches}: no method with a range to search')
     plan = tuning_plan(reported, population)
     run(plan, workers=workers, time_budget=time_budget)
     shared = experiment(plan)
     everything,bare,sets = units(plan, shared), replace(plan, task=plan.task.bare()), share(plan, shared)
     key = lambda a: digest([shared, recipe_of(plan, a), methods[a].ranges, trials, models])
-    jobs = [Job(str(plan.out/f'{a}-{key(a)}.json'), a) for a in reported.approaches]
+    jobs = [Job(str(plan.out/f'{a}-{key(a)}.json'), a) for a in tunable]
     todo,n = [j for j in jobs if not Path(j.path).is_file()], count_workers(reported, plan.task, workers)
     f = functools.partial(search, bare, sets, everything, trials, models)
     deadline = float('inf') if time_budget is None else max(started + time_budget, time.time() + 1)

@@ -115,7 +115,7 @@ def test_cifar10_with_wrong_md5(records):
 
 def test_plan_that_makes_no_sense(records):
     refused(records, 'at least 2 models are needed, found 1', 'mu_demo', '--n', '1')
-    refused(records, 'expected an approach of finetune', 'mu_create_logits', '--approaches', 'finetune,forget_it')
+    refused(records, 'expected an approach of original, retrain, finetune', 'mu_create_logits', '--approaches', 'finetune,forget_it')
     refused(records, 'expected a task of digits, cifar10', 'mu_train_retain', '--task', 'mnist')
     refused(records, 'at least 1 epoch', 'mu_demo', '--epochs', '0')
 

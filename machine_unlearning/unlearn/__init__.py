@@ -7,6 +7,7 @@ __all__ = ['by_name', 'study_methods', 'Method', 'Request', 'method', 'methods',
 
 # %% ../../nbs/unlearn/10_methods.ipynb #1d67a50e
 from .core import Method, Request, method, methods, study, unlearn
+from . import references
 from . import finetune, poison, hybrid, pruning, activation_reset # the study
 from . import msg, transpose, noise, contrast, quantise, distil # the NeurIPS-2023 competition
 from . import neggrad, labels, sparse, scrub, teachers, layers, boundary
