@@ -47,6 +47,11 @@ def histograms(
     fig.tight_layout()
     return fig
 
+# %% ../nbs/22_figures.ipynb #eecb438d
+def _legend(ax):
+    columns = -(-len(ax.get_legend_handles_labels()[0])//16)
+    ax.legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5), ncols=columns)
+
 # %% ../nbs/22_figures.ipynb #b8af47c9
 def epsilon_curve(
     retain, # (S, N+1, C), logits of retrained models
@@ -79,8 +84,7 @@ def epsilon_against_delta(
         ax.plot(deltas, e, label=name + (' (infinite)' if np.isinf(e).any() else ''), **style(name), ms=3, lw=1)
     ax.plot(deltas, np.log((1-deltas)*(retain.shape[1]-1)), ':', color='.5', label='largest finite value')
     ax.set(xscale='log', xlabel='δ', ylabel='ε̂ (median over forget examples)', title='How far each approach is from retraining, whatever δ')
-    ax.legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5))
-    fig.tight_layout()
+    _legend(ax)
     return fig
 
 # %% ../nbs/22_figures.ipynb #76394466
@@ -96,8 +100,7 @@ def accuracy_against_epsilon(
         ax.scatter(r.epsilon if known else edge, 100*r.forget_accuracy, s=45, label=r.approach + ('' if known else f' (ε̂ {r.epsilon})'), **style(r.approach))
     ax.axhline(100*rows.forget_accuracy[rows.approach == 'baseline'].iloc[0], color='.1', lw=.7, ls='--')
     ax.set(xlabel='ε̂', ylabel='forget accuracy (%)', title='Right accuracy is not yet forgetting (dashed: retrained)')
-    ax.legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5))
-    fig.tight_layout()
+    _legend(ax)
     return fig
 
 # %% ../nbs/22_figures.ipynb #07203034
@@ -107,9 +110,10 @@ def save_figures(
 ) -> list: # paths of the files
     "Draw and save all figures of an experiment"
     folder = Path(data_path)/'figures'
-    figures = {f'histograms_{n}': histograms(data_path, n) for n in approaches(data_path)}
-    figures |= dict(epsilon_against_delta=epsilon_against_delta(data_path), accuracy_against_epsilon=accuracy_against_epsilon(rows))
-    for name,fig in figures.items():
-        with atomic(folder/f'{name}.png') as tmp: fig.savefig(tmp, dpi=150)
+    figures = {f'histograms_{n}': lambda n=n: histograms(data_path, n) for n in approaches(data_path)}
+    figures |= dict(epsilon_against_delta=lambda: epsilon_against_delta(data_path), accuracy_against_epsilon=lambda: accuracy_against_epsilon(rows))
+    for name,draw in figures.items(): # one at a time
+        fig = draw()
+        with atomic(folder/f'{name}.png') as tmp: fig.savefig(tmp, dpi=150, bbox_inches='tight')
         plt.close(fig)
     return [folder/f'{name}.png' for name in figures]

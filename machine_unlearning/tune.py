@@ -126,7 +126,7 @@ def start(
 
 # %% ../nbs/14_tune.ipynb #f604aa12
 @command
-@delegates(make_plan, but='approaches, originals, settings')
+@delegates(make_plan, but='approaches, originals, settings, n')
 def mu_tune(
     approaches: str, # names separated by commas, or all
     trials: int = 20, # per approach
