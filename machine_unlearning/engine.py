@@ -112,7 +112,7 @@ class _Board:
     "What is known about all jobs, and the bar that shows it"
     def __init__(self, jobs, finished):
         self.ready,self.waiting,self.elsewhere,self.flying = collections.deque(), collections.defaultdict(list), [], {}
-        self.failures,self.suspects,self.done,self.turn = {}, set(), 0, 0
+        self.failures,self.suspects,self.done,self.turn,self.broken = {}, set(), 0, 0, 0
         self.results,self.before,self.start = queue.SimpleQueue(), len(finished), time.monotonic()
         self.folders = {_lock(j.path).parent for j in jobs}
         for lock in [p for f in self.folders | {_lock(j.path).parent for j in finished} if f.is_dir() for p in f.iterdir()]: # of killed processes
@@ -135,6 +135,7 @@ class _Board:
 
     def finish(self, job):
         self.done += 1
+        self.broken = 0
         self.ready += self.waiting.pop(job.path, [])
         self.bar.update(job.weight)
 
@@ -178,6 +179,7 @@ def work(
             elif _next(board) == 'broken' and not executor:
                 pool.shutdown(wait=False)
                 pool = make()
+                while board.ready and board.broken > 5: board.fail(board.ready.popleft(), cf.BrokenExecutor('workers die whatever they do'))
     finally:
         board.show()
         board.bar.close()
@@ -198,11 +200,14 @@ def _next(board):
     try: future = board.results.get(timeout=1)
     except queue.Empty: return
     if future not in board.flying: return # of a pool that broke
-    job,e = board.flying.pop(future), future.exception()
+    job = board.flying.pop(future)
+    e = cf.CancelledError('the executor was closed') if future.cancelled() else future.exception()
     alone = job in board.suspects
     board.suspects.discard(job)
     if isinstance(e, cf.BrokenExecutor) and not alone: board.suspect([job, *board.flying.values()])
     elif e: board.fail(job, e)
     elif (result := future.result()) == 'done': board.finish(job)
     elif result == 'busy': board.elsewhere.append(job)
-    if isinstance(e, cf.BrokenExecutor): return 'broken'
+    if isinstance(e, cf.BrokenExecutor):
+        board.broken += 1
+        return 'broken'
