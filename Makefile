@@ -27,4 +27,4 @@ test: docs
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 
 bench: venv
-	$(BIN)/python tools/bench.py
+	TQDM_DISABLE=1 $(BIN)/python tools/bench.py

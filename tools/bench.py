@@ -1,9 +1,8 @@
 "Time everything: how models are made, then the audit: against plain loops, growth with examples and models, a million examples from files."
 import csv, platform, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
-import numpy as np, torch
+import numpy as np
 from scipy import stats
-import bench_population
 from machine_unlearning.attack import attack, epsilon
 from machine_unlearning.audit.bayes import credible
 from machine_unlearning.audit.certified import certified, simultaneous_table
@@ -109,6 +108,7 @@ def from_files(folder, what):
     print(time.perf_counter() - start, peak_memory())
 
 def main(out='data/benchmarks.csv', small=2_000, large=1_000_000):
+    import bench_population, torch # not above: the audit is timed in processes without torch
     rows = []
     def add(name, S, value, spread, unit, n):
         number = lambda v, digits: '' if v is None else f'{v:.{digits}g}'

@@ -87,9 +87,9 @@ def two_workers(add, rounds=3):
     with processes(2) as pool, tempfile.TemporaryDirectory() as tmp:
         run(plan(f'{tmp}/ready', 4), pool)
         for i in range(rounds):
-            one,two = seconds(run, plan(f'{tmp}/one{i}', 12), Inline()), seconds(run, plan(f'{tmp}/two{i}', 12), pool)
+            one,two = seconds(run, plan(f'{tmp}/one{i}', 20), Inline()), seconds(run, plan(f'{tmp}/two{i}', 20), pool)
             ratios.append(one/two)
-    add('two workers against one', *summary(ratios), 'times as fast, 12 digits models')
+    add('two workers against one', *summary(ratios), 'times as fast, 20 digits models')
 
 def noop(job, deadline): pass
 def jobs(folder, n): return [Job(f'{folder}/{i // 1000}/{i}', f'job {i}') for i in range(n)]
