@@ -138,7 +138,7 @@ def mu_tune(
 ):
     "Search settings of methods within 5 % of a training. Example: mu_tune scrub,salun --trials 30"
     try: importlib.import_module('optuna')
-    except ImportError: raise ValueError("mu_tune needs Optuna: pip install 'machine_unlearning[tune]'") from None
+    except ImportError: raise ValueError("mu_tune needs Optuna: pip install optuna") from None
     if not 0 < models <= population: raise ValueError(f'models: expected 1 to {population}, the population, found {models}')
     started = time.time()
     reported = make_plan(approaches=approaches, **kwargs)
