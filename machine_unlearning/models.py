@@ -94,7 +94,8 @@ def reinitialise(
     weight: torch.Tensor, # (out, in, ...) with at least two dimensions
     mask: torch.Tensor, # bool of the same shape, where to draw anew
     gen: torch.Generator, # source of randomness, on the CPU
+    mode='fan_in', # whether the variance fits the inputs or, with `fan_out`, the outputs: 2/(out · area)
 ):
     "Replace the masked entries of `weight` by Kaiming normal ones, in place"
-    fresh = nn.init.kaiming_normal_(torch.empty(weight.shape), generator=gen)
+    fresh = nn.init.kaiming_normal_(torch.empty(weight.shape), mode=mode, generator=gen)
     with torch.no_grad(): weight.copy_(torch.where(mask, fresh.to(weight), weight))

@@ -12,7 +12,7 @@ from pathlib import Path
 from .checkpoint import Checkpoint
 from .core import Failed, Paused, versions
 from .engine import Inline, cores, processes, work
-from .plan import Plan, Unit, experiment, load, read_sets, seed_of, settings_of, share, trained, units
+from .plan import Plan, Unit, experiment, read_sets, seed_of, settings_of, share, task_of, trained, units
 from .record import check_out, collect, load_model, read_record, sound, write_record
 from .train import Cost, evaluate, fastest, fit, one_thread, outputs, seeded, supervised
 from .unlearn import Request, methods, unlearn
@@ -108,7 +108,7 @@ def run(
 ) -> Path: # the folder with the records
     "Make all missing models of a plan and write its records; `Failed` lists the units that could not be made, `Paused` says what is left"
     if time_budget is not None and not time_budget > 0: raise ValueError(f'time budget: expected seconds above 0, found {time_budget}')
-    task,shared = load(plan)[0], experiment(plan)
+    task,shared = task_of(plan), experiment(plan)
     check_out(plan, shared)
     n = 1 if executor else count_workers(plan, task, workers)
     everything = units(plan, shared)
