@@ -13,6 +13,6 @@ def readme():
     "The text of README.md"
     cells = [shown(c) for c in read_nb(get_config().nbs_path/'index.ipynb').cells]
     text = '\n\n'.join(c for c in cells if c)
-    return re.sub(r'\]\((?!https?:)([^)]+\.ipynb)\)', r'](nbs/\1)', text) + '\n'
+    return re.sub(r'\]\((?!https?:)([^)]+\.(?:ipynb|png))\)', r'](nbs/\1)', text) + '\n'
 
 if __name__ == '__main__': (get_config().config_path/'README.md').write_text(readme())
