@@ -5,7 +5,7 @@ export OMP_NUM_THREADS := 1
 export MPLBACKEND := agg
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: venv demo test docs bench
+.PHONY: venv demo test docs bench site-check
 
 venv: .venv/installed
 
@@ -22,6 +22,9 @@ demo: venv
 
 docs: venv
 	$(BIN)/python tools/docs.py
+
+site-check: docs
+	$(BIN)/python tools/check_site.py
 
 test: docs
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests

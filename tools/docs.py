@@ -1,5 +1,5 @@
 "Build the site and check its links and pictures: nbdev's processors, then Quarto where it is installed and smalldocs elsewhere."
-import os, re, shutil, subprocess, sys
+import dataclasses, importlib, inspect, itertools, os, re, shutil, subprocess, sys
 from pathlib import Path
 from execnb.nbio import read_nb, write_nb
 from nbdev.config import get_config
@@ -7,11 +7,21 @@ from nbdev.doclinks import NbdevLookup
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
 
+def fields(cls):
+    "The head of a class and its fields with their comments, as the source has them"
+    lines = inspect.getsource(cls).splitlines()
+    start = next(i for i,l in enumerate(lines) if l.startswith('class '))
+    body = itertools.takewhile(lambda l: l.strip() and not l.strip().startswith(('def ', '@')), lines[start+1:])
+    return '\n'.join([lines[start], *[l for l in body if not l.strip().startswith('"')]])
+
 def documented(text, module, lookup):
-    "The page of one function: code without links in it, and the source of this module where others have a function of that name"
+    "The page of one function or class: fields explained, no links inside code, and the source in this module where others have a thing of that name"
     text = re.sub(r'```python.*?```', lambda m: re.sub(r'\[(`[^`]*`)\]\([^)]*\)', r'\1', m[0]), text, flags=re.S)
     name = re.search(r'^### (\S+)', text, re.M)
-    source = name and lookup.code(f'{module}.{name[1]}')
+    if not name: return text
+    thing = getattr(importlib.import_module(module), name[1], None)
+    if inspect.isclass(thing) and (dataclasses.is_dataclass(thing) or '*args' in text): text = re.sub(r'```python.*?```', lambda m: f'```python\n{fields(thing)}\n```', text, flags=re.S)
+    source = lookup.code(f'{module}.{name[1]}')
     return re.sub(r'\[source\]\([^)]*\)', f'[source]({source})', text) if source else text
 
 def tidy(proc):
