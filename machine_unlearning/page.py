@@ -10,7 +10,7 @@ __all__ = ['css', 'script', 'text', 'Column', 'number', 'share', 'sort_key', 'na
 import base64, hashlib, io, json, matplotlib.pyplot as plt, numpy as np
 from html.parser import HTMLParser
 from typing import Callable, NamedTuple
-from fastcore.xml import (Body, Button, Caption, Dd, Details, Div, Dl, Dt, Figcaption, Figure, H2, Head, Html, Img, Main, Meta, Safe, Script, Section,
+from fastcore.xml import (Body, Button, Dd, Details, Div, Dl, Dt, Figcaption, Figure, H2, Head, Html, Img, Main, Meta, P, Safe, Script, Section,
     Small, Span, Style, Summary, Table, Tbody, Td, Th, Thead, Title, Tr, to_xml)
 from matplotlib.colors import to_hex
 from .figures import style
@@ -44,7 +44,7 @@ def named(name): return Span(cls='dot', style=f'background:{to_hex(style(name)["
 
 def cell(row, c):
     low,high = (row.get(c.key + end, np.nan) for end in ('_low', '_high'))
-    between = [Small(f'[{c.show(low)}, {c.show(high)}]')] if np.isfinite([low, high]).all() else []
+    between = [Small(f'[{c.show(low).removesuffix(" %")}, {c.show(high).removesuffix(" %")}]')] if np.isfinite([low, high]).all() else []
     return Td(c.show(row[c.key]), *between, data_sort=sort_key(row[c.key]))
 
 def shown(rows, columns): return [c for c in columns if c.key in rows and rows[c.key].notna().any()]
@@ -61,15 +61,15 @@ def sortable(
     head = [Th(Button(name, type='button'), title=meaning, scope='col') for name,meaning in [('approach', 'In the library\'s order.'), *((c.name, c.meaning) for c in columns)]]
     body = [Tr(Th(*named(r['approach']), scope='row', data_sort=i), *[cell(r, c) for c in columns]) for i,r in enumerate(rows.to_dict('records'))]
     words = [part for c in columns for part in (Dt(c.name), Dd(c.meaning))]
-    return scroll(Table(Caption(caption), Thead(Tr(*head)), Tbody(*body), cls='sortable'), label=caption), Details(Summary('What the columns mean'), Dl(*words))
+    return P(caption, cls='note'), scroll(Table(Thead(Tr(*head)), Tbody(*body), cls='sortable'), label=caption), Details(Summary('What the columns mean'), Dl(*words))
 
 # %% ../nbs/23_page.ipynb #2ec828fb
 def plain(
-    values: dict, # name to anything json can hold
+    values: dict, # name to anything json can hold, or to a tuple of html
     caption: str,
 ):
     "A table of names and values"
-    return scroll(Table(*[Tr(Th(text(k), scope='row'), Td(text(v))) for k,v in values.items()], cls='plain'), label=caption)
+    return scroll(Table(*[Tr(Th(text(k), scope='row'), Td(v if isinstance(v, tuple) else text(v))) for k,v in values.items()], cls='plain'), label=caption)
 
 # %% ../nbs/23_page.ipynb #eb66626c
 class Page(HTMLParser):
@@ -109,42 +109,49 @@ def picture(
 
 # %% ../nbs/23_page.ipynb #79ea6ab9
 css = """
-:root{color-scheme:light dark;--page:#fff;--ink:#1b2430;--soft:#5a6673;--line:#d8dee5;--tint:#f3f6f9;--mark:#0a5c8a}
-@media(prefers-color-scheme:dark){:root{--page:#14181d;--ink:#e3e8ed;--soft:#a2aeb9;--line:#343e48;--tint:#1d242b;--mark:#74bdea}img,.dot{filter:invert(1) hue-rotate(180deg)}}
+:root{color-scheme:light dark;--page:#fff;--ink:#1b2430;--soft:#5a6673;--line:#d8dee5;--tint:#f3f6f9;--mark:#0a5c8a;--edge:#0002}
+@media(prefers-color-scheme:dark){:root{--page:#14181d;--ink:#e3e8ed;--soft:#a2aeb9;--line:#343e48;--tint:#1d242b;--mark:#74bdea;--edge:#fff3}img{background:#f4f6f8;border-radius:.5rem;padding:.8rem}.dot{box-shadow:0 0 0 2px #f4f6f8}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;overflow-wrap:anywhere}
-main{max-width:68rem;margin:0 auto;padding:2rem 1.25rem 4rem}
+main{max-width:72rem;margin:0 auto;padding:2rem 1.25rem 4rem}
 h1{font-size:1.75rem;line-height:1.25;margin:0 0 .3rem}
 h2{font-size:1.2rem;margin:2.6rem 0 .7rem;padding-bottom:.3rem;border-bottom:1px solid var(--line)}
 p,ul,dl{max-width:46rem}
-header p,small,figcaption,caption,dd{color:var(--soft)}
+header p,small,figcaption,.note,dd{color:var(--soft)}
 .headline{max-width:none;margin:1.2rem 0;padding:.9rem 1.1rem;background:var(--tint);border-left:4px solid var(--mark);font-size:1.1rem}
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{overflow-x:auto;max-width:100%;background:linear-gradient(to right,var(--page) 40%,transparent) left/2rem 100%,linear-gradient(to left,var(--page) 40%,transparent) right/2rem 100%,
+linear-gradient(to right,var(--edge),transparent) left/.7rem 100%,linear-gradient(to left,var(--edge),transparent) right/.7rem 100%;background-attachment:local,local,scroll,scroll;background-repeat:no-repeat}
 .scroll:focus-visible,button:focus-visible,summary:focus-visible{outline:2px solid var(--mark);outline-offset:2px}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;overflow-wrap:normal}
-caption{text-align:left;padding-bottom:.5rem}
-th,td{padding:.4rem .7rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top;white-space:nowrap}
+.note{margin:.9rem 0 .4rem;font-size:.9rem}
+th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top;white-space:nowrap}
 th[scope=row]{position:sticky;left:0;background:var(--page);text-align:left;font-weight:600}
 .sortable{width:100%}
 .sortable th:first-child{text-align:left}
-thead th{background:var(--tint);padding:0;vertical-align:bottom}
-th button{all:unset;box-sizing:border-box;width:100%;padding:.5rem .7rem;cursor:pointer;font-weight:600}
+thead th{background:var(--tint);vertical-align:bottom}
+.sortable thead th{padding:0}
+.plain thead th{text-align:left}
+th button{all:unset;box-sizing:border-box;width:100%;padding:.5rem .6rem;cursor:pointer;font-weight:600}
 th button:hover{color:var(--mark)}
 th[aria-sort=ascending] button::after{content:" ▲"}
 th[aria-sort=descending] button::after{content:" ▼"}
 td small{display:block;font-size:.78rem}
-.plain td{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:14rem}
-.plain th[scope=row]{font-weight:500;white-space:normal;overflow-wrap:anywhere;min-width:8rem;max-width:20rem}
+.plain td{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:10rem}
+.plain th[scope=row]{font-weight:500;white-space:normal;overflow-wrap:anywhere;min-width:11rem;max-width:20rem}
+.plain.files :is(th,td){white-space:nowrap;position:static;max-width:none}
 code{font-size:.85em}
+.pair{display:inline-block;margin-right:1.4em}
 .dot{display:inline-block;width:.7em;height:.7em;margin-right:.5em;border-radius:50%}
 li{margin:.45rem 0}
 ul{padding-left:0;list-style:none}
 details{margin:.8rem 0}
 summary{cursor:pointer;color:var(--mark)}
 dt{font-weight:600;margin-top:.5rem}dd{margin:0}
-figure{margin:1.6rem 0}
+figure{margin:1.8rem 0}
+figcaption{font-size:.9rem;margin-top:.5rem}
+@media(min-width:68rem){figure{display:grid;grid-template-columns:46rem 1fr;gap:2rem;align-items:center}}
 img{display:block;width:100%;min-width:34rem;max-width:46rem;height:auto}
-@media print{main{max-width:none;padding:0}figure,tr{break-inside:avoid}}
+@media print{main{max-width:none;padding:0}figure,tr{break-inside:avoid}figure{display:block}details::details-content{content-visibility:visible;block-size:auto}}
 """
 
 # %% ../nbs/23_page.ipynb #ab5e4265
