@@ -12,7 +12,7 @@ import numpy as np, pandas as pd
 from pathlib import Path
 from typing import NamedTuple
 from .core import atomic, command
-from .logits import approaches, blocks, check_pair, check_scores, check_shape, check_values, find_approach, hinge, read_block, read_logits, read_metrics
+from .logits import approaches, blocks, check_pair, check_scores, check_shape, check_values, find_approach, measure, metric_columns, read_block, read_logits, read_metrics, statistic
 
 # %% ../nbs/21_attack.ipynb #93e9aaa6
 def log_ratio(
@@ -112,12 +112,12 @@ def attack_all(
     found = {name: [] for name in unlearned}
     for s in blocks(retain.shape):
         zr = read_block(retain, s)
-        hr = _checked_hinge(zr, 'retrained logits', s)
+        hr = _checked(zr, 'retrained logits', s)
         for name,z in unlearned.items():
             if z is None: found[name].append(_halves(hr, delta))
             else:
                 zu = read_block(z, s)
-                hu = _checked_hinge(zu, name, s)
+                hu = _checked(zu, name, s)
                 check_labels(zr, zu, name, s)
                 found[name].append(epsilon(hr, hu, delta))
     return {name: summarise(np.concatenate(e)) for name,e in found.items()}
@@ -127,9 +127,9 @@ def _halves(h, delta):
     half = h.shape[1]//2
     return epsilon(h[:, :half], h[:, half:], delta) if half > 1 else np.full(len(h), np.nan)
 
-def _checked_hinge(z, name, s):
+def _checked(z, name, s):
     check_values(z, name, s.start)
-    return hinge(z)
+    return statistic(z)
 
 def check_labels(retain, unlearn, name, s):
     "Refuse blocks of examples with different labels"
@@ -159,25 +159,26 @@ def passes(
 def table(
     data_path, # folder in the published layout
     delta=.05, # δ of the definition, in [0, 1)
-) -> pd.DataFrame: # one row per approach: ε̂, counts, accuracies as fractions, cost as a share of retraining
+) -> pd.DataFrame: # one row per approach: ε̂, counts, accuracies as fractions (in regression mean absolute errors), cost as a share of retraining
     "ε̂ and accuracies of every approach under `data_path`"
     data_path = Path(data_path)
     names = approaches(data_path)
     retain = read_logits(data_path/'logits_retain.npy')
-    metrics = {'baseline': read_metrics(data_path/'metrics.csv')}
+    kind = measure(retain)
+    metrics = {'baseline': read_metrics(data_path/'metrics.csv', kind)}
     unlearned = {}
     for n in names:
         unlearned[n] = read_logits(data_path/n/'logits_unlearn.npy')
-        metrics[n] = read_metrics(data_path/n/'metrics.csv')
         check_pair(retain, unlearned[n], data_path/n/'logits_unlearn.npy')
+        metrics[n] = read_metrics(data_path/n/'metrics.csv', kind)
     found = attack_all(retain, {'baseline': None} | unlearned, delta)
-    return pd.DataFrame([_row(n, found[n], metrics[n], passes(metrics['baseline'])) for n in ('baseline', *names)])
+    return pd.DataFrame([_row(n, found[n], metrics[n], kind, passes(metrics['baseline'])) for n in ('baseline', *names)])
 
-def _row(name, found, metrics, retraining):
+def _row(name, found, metrics, kind, retraining):
     cost = passes(metrics)/retraining if name != 'baseline' else float('nan')
-    return dict(approach=name, epsilon=found.epsilon, retain_accuracy=metrics['retain_accuracy'].mean(),
-        forget_accuracy=metrics['forget_accuracy'].mean(), test_accuracy=metrics['test_accuracy'].mean(),
-        infinite=found.infinite, missing=found.missing, cost=cost, over_budget=bool(cost > budget and name not in references))
+    quality = {c: metrics[c].mean() for c in metric_columns(kind)[1:]}
+    return dict(approach=name, epsilon=found.epsilon) | quality | dict(infinite=found.infinite, missing=found.missing,
+        cost=cost, over_budget=bool(cost > budget and name not in references))
 
 # %% ../nbs/21_attack.ipynb #48336f27
 def percent(
@@ -192,7 +193,9 @@ def show(
 ) -> str: # text for the terminal
     "The table as aligned text; ! marks an approach above the budget"
     out = pd.DataFrame(dict(approach=rows.approach, epsilon=rows.epsilon.map('{:.2f}'.format)))
-    for c in 'retain', 'forget', 'test': out[c + ' %'] = rows[c + '_accuracy'].map(percent)
+    for c in 'retain', 'forget', 'test':
+        if c + '_mae' in rows: out[c + ' MAE'] = rows[c + '_mae'].map('{:.2f}'.format)
+        else: out[c + ' %'] = rows[c + '_accuracy'].map(percent)
     for c in 'infinite', 'missing': out[c] = rows[c]
     if rows.cost.notna().any():
         mark = rows.over_budget.map({True: ' !', False: '  '})

@@ -25,7 +25,8 @@ def shift_flip(
     cols = reflect(torch.arange(W, device=x.device) + shift[:, 1:], W)
     cols = torch.where(flip[:, None], cols.flip(1), cols)
     image = torch.arange(len(x), device=x.device)[:, None, None]
-    return x.permute(0, 2, 3, 1)[image, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+    moved = x.permute(0, 2, 3, 1)[image, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+    return moved.clone(memory_format=torch.contiguous_format) # with the channels last, narrow convolutions fail on some CPUs
 
 # %% ../nbs/01_augment.ipynb #8726dac4
 operations = '''none ShearX ShearY TranslateX TranslateY Rotate Brightness Color Contrast Sharpness Posterize Solarize

@@ -15,18 +15,27 @@ from pathlib import Path
 # %% ../nbs/01_data.ipynb #cf4d9bbd
 @dataclass
 class Data:
-    "Labelled examples; `x` is (n, ...) and usually uint8, `y` is (n,) int64"
+    "Labelled examples; `x` is (n, ...) and usually uint8, `y` is (n,), int64 classes or float32 numbers"
     x: torch.Tensor
     y: torch.Tensor
+    subject: torch.Tensor = None # (n,) int64, who is in each example
 
     def __post_init__(self):
         self.x,self.y = torch.as_tensor(self.x), torch.as_tensor(self.y)
+        if self.regression: self.y = self.y.float()
         if len(self.x) != len(self.y): raise ValueError(f'expected as many labels as examples, found {len(self.y)} and {len(self.x)}')
+        if self.subject is not None: self.subject = torch.as_tensor(self.subject)
 
+    @property
+    def regression(self): return self.y.is_floating_point()
+
+    def _each(self, f): return Data(f(self.x), f(self.y), None if self.subject is None else f(self.subject))
     def __len__(self): return len(self.y)
-    def __getitem__(self, i): return Data(self.x[i], self.y[i])
-    def to(self, device): return Data(self.x.to(device), self.y.to(device))
-    def __add__(self, other): return Data(torch.cat([self.x, other.x]), torch.cat([self.y, other.y]))
+    def __getitem__(self, i): return self._each(lambda t: t[i])
+    def to(self, device): return self._each(lambda t: t.to(device))
+    def __add__(self, other):
+        known = self.subject is not None and other.subject is not None
+        return Data(torch.cat([self.x, other.x]), torch.cat([self.y, other.y]), torch.cat([self.subject, other.subject]) if known else None)
 
 # %% ../nbs/01_data.ipynb #56a0709e
 def digits() -> tuple: # training set and held-out set

@@ -28,7 +28,8 @@ def mu_demo(
     rows = rows[rows.approach.isin(('baseline', *plan.approaches))].reset_index(drop=True)
     with atomic(out/'table.csv') as tmp: rows.to_csv(tmp, index=False)
     figures = save_figures(out, rows)
-    print(f'\nε̂ at δ = 0.05, {plan.n} models of each kind (baseline: {plan.n//2} against {plan.n-plan.n//2}); accuracies are means in %\n')
+    quality = 'MAE are mean absolute errors in years' if 'test_mae' in rows else 'accuracies are means in %'
+    print(f'\nε̂ at δ = 0.05, {plan.n} models of each kind (baseline: {plan.n//2} against {plan.n-plan.n//2}); {quality}\n')
     print(show(rows))
     print(f'\ntable    {out/"table.csv"}\nfigures  {figures[0].parent}\nrecords  {out}\n'
           f'\nnext     mu_audit {out}\n         the same command with --n {2*plan.n}: it adds only the missing models')

@@ -294,7 +294,7 @@ def check_disjoint(
 def class_weights(
     labels, # (n,), class labels from 0
 ) -> torch.Tensor: # (largest label + 1,) float32, 0 for a class without examples
-    "Inverse class frequencies with mean 1 over the examples, for `F.cross_entropy`"
+    "Inverse class frequencies with mean 1 over the examples, for a weighted cross-entropy"
     n = np.bincount(np.asarray(labels))
     weights = np.where(n > 0, n.sum()/((n > 0).sum()*np.maximum(n, 1)), 0)
     return torch.tensor(weights, dtype=torch.float32)

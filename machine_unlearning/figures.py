@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt, numpy as np, seaborn as sns
 from pathlib import Path
 from .attack import epsilon_from_rates, error_rates, references
 from .core import atomic, order
-from .logits import approaches, blocks, hinge, read_logits
+from .logits import approaches, blocks, read_logits, regression, statistic
 
 # %% ../nbs/22_figures.ipynb #3fe6fc43
 def style(
@@ -29,18 +29,18 @@ def histograms(
     approach: str, # name of an approach
     n=4, # number of examples
 ):
-    "Histograms of the hinge of retrained and unlearned models for a few forget examples"
+    "Histograms of the hinge (in regression the residual) of retrained and unlearned models for a few forget examples"
     data_path = Path(data_path)
     retain,unlearn = read_logits(data_path/'logits_retain.npy'), read_logits(data_path/approach/'logits_unlearn.npy')
-    mean = np.concatenate([hinge(retain[s]).mean(1) for s in blocks(retain.shape)])
+    mean = np.concatenate([statistic(retain[s]).mean(1) for s in blocks(retain.shape)])
     chosen = np.argsort(mean)[np.linspace(0, len(mean)-1, n+2).astype(int)[1:-1]]
-    r,u = hinge(retain[chosen]), hinge(unlearn[chosen])
+    r,u = statistic(retain[chosen]), statistic(unlearn[chosen])
     fig,axs = plt.subplots(1, n, figsize=(2.2*n, 2.2), sharey=True)
     for ax,i,a,b in zip(np.atleast_1d(axs), chosen, r, u):
         bins = np.histogram_bin_edges(np.concatenate([a, b]), 'auto')
         ax.hist(a, bins, color='.45', alpha=.6, label='retrained')
         ax.hist(b, bins, color=style(approach)['color'], alpha=.6, label=approach)
-        ax.set(title=f'forget example {i}', xlabel='hinge')
+        ax.set(title=f'forget example {i}', xlabel='prediction − truth' if regression(retain) else 'hinge')
         ax.title.set_size(9)
     np.atleast_1d(axs)[0].set(ylabel='models')
     np.atleast_1d(axs)[-1].legend(frameon=False, fontsize=7)
@@ -61,7 +61,7 @@ def epsilon_curve(
     "Median over the examples at several values of δ, from one pass of the attack"
     eps = []
     for s in blocks(retain.shape):
-        rates = error_rates(hinge(retain[s]), hinge(unlearn[s]))
+        rates = error_rates(statistic(retain[s]), statistic(unlearn[s]))
         eps.append([epsilon_from_rates(*rates, d) for d in deltas])
     eps = np.concatenate(eps, 1)
     return np.array([np.median(e[~np.isnan(e)]) if (~np.isnan(e)).any() else np.nan for e in eps])
@@ -91,15 +91,16 @@ def epsilon_against_delta(
 def accuracy_against_epsilon(
     rows, # DataFrame made by `attack.table`
 ):
-    "Forget accuracy of every approach against its ε̂; a value that is infinite or missing stands at the right edge"
+    "Forget accuracy (in regression the error) of every approach against its ε̂; a value that is infinite or missing stands at the right edge"
     fig,ax = plt.subplots(figsize=(5.5, 3.4))
     finite = rows.epsilon[np.isfinite(rows.epsilon)]
     edge = (finite.max() if len(finite) else 1)*1.15
-    for r in rows.itertuples():
+    quality,label = (rows.forget_mae, 'forget error (MAE)') if 'forget_mae' in rows else (100*rows.forget_accuracy, 'forget accuracy (%)')
+    for r,q in zip(rows.itertuples(), quality):
         known = np.isfinite(r.epsilon)
-        ax.scatter(r.epsilon if known else edge, 100*r.forget_accuracy, s=45, label=r.approach + ('' if known else f' (ε̂ {r.epsilon})'), **style(r.approach))
-    ax.axhline(100*rows.forget_accuracy[rows.approach == 'baseline'].iloc[0], color='.1', lw=.7, ls='--')
-    ax.set(xlabel='ε̂', ylabel='forget accuracy (%)', title='Right accuracy is not yet forgetting (dashed: retrained)')
+        ax.scatter(r.epsilon if known else edge, q, s=45, label=r.approach + ('' if known else f' (ε̂ {r.epsilon})'), **style(r.approach))
+    ax.axhline(quality[rows.approach == 'baseline'].iloc[0], color='.1', lw=.7, ls='--')
+    ax.set(xlabel='ε̂', ylabel=label, title='Right accuracy is not yet forgetting (dashed: retrained)')
     _legend(ax)
     return fig
 

@@ -18,7 +18,7 @@ from .core import atomic, check_name, versions
 from .data import Data
 from .engine import Job
 from .task import Split, Task, make_task, split
-from .unlearn import methods, study_methods
+from .unlearn import check_regression, methods, study_methods
 
 # %% ../nbs/06_plan.ipynb #77f3c684
 trained = 'original', 'retain', 'retrain' # from scratch; all others are unlearned from an original
@@ -107,10 +107,12 @@ def experiment(
 ) -> dict: # what all models of a plan have in common
     "Everything but the approach that determines a model"
     task,parts = load(plan)
-    options = {k: v for k,v in plan.options.items() if v is not None and k != 'data_dir'}
+    check_regression(plan.approaches, task.regression)
+    options = {k: v for k,v in plan.options.items() if v is not None and k not in ('data_dir', 'weights')} # files count by their content
     network = task.model()
-    return dict(task=plan.task if isinstance(plan.task, str) else 'Task', options=options, seed=plan.seed, recipe=asdict(task.recipe),
-        transform=asdict(task.transform), loss=task.loss.__qualname__, network=digest(repr(network)), code=code(train, augment, _source(type(network))),
+    start = dict(start=hashlib.sha256(Path(task.start).read_bytes()).hexdigest()[:12]) if task.start else {}
+    return start | dict(task=plan.task if isinstance(plan.task, str) else 'Task', options=options, seed=plan.seed, recipe=asdict(task.recipe),
+        transform=asdict(task.transform), loss=getattr(task.loss, '__qualname__', repr(task.loss)), network=digest(repr(network)), code=code(train, augment, _source(type(network))),
         version=versions()['machine_unlearning'], sets={name: [len(d), _bytes(d)] for name,d in vars(parts).items()})
 
 def _used(module):

@@ -14,7 +14,7 @@ from .core import Failed, Paused, versions
 from .engine import Inline, cores, processes, work
 from .plan import Plan, Unit, experiment, read_sets, seed_of, settings_of, share, task_of, trained, units
 from .record import check_out, collect, load_model, read_record, sound, write_record
-from .train import Cost, evaluate, fastest, fit, one_thread, outputs, seeded, supervised
+from .train import Cost, evaluate, fastest, fit, one_thread, outputs, performance, seeded, supervised
 from .unlearn import Request, methods, unlearn
 
 # %% ../nbs/10_population.ipynb #33dfb7dd
@@ -58,18 +58,19 @@ def _make(plan, unit, train, parts, gen, checkpoint):
         model = load_model(unit.after, task).to(plan.device)
         return answer(plan, unit.approach, model, parts, gen, checkpoint)
     data = train if unit.approach == 'original' else parts.retain
-    model,cost = task.model().to(plan.device), Cost()
+    model,cost = task.network().to(plan.device), Cost()
     with cost.timed(): fit(model, data, task.recipe, task.transform, gen, cost, supervised(task.loss), checkpoint=checkpoint)
     return model, cost
 
 def _judge(model, parts, transform):
-    "Logits on the forget and control sets, and all accuracies"
+    "Logits on the forget and control sets, and all accuracies or errors"
     tensors = {name: outputs(model, getattr(parts, name), transform) for name in ('forget', 'control')}
     for name,z in tensors.items():
         if not z.isfinite().all(): raise FloatingPointError(f'the model answers with numbers that are not finite on the {name} set')
-    right = {name: (z.argmax(1) == getattr(parts, name).y).float().mean().item() for name,z in tensors.items()}
-    right |= {name: evaluate(model, getattr(parts, name), transform) for name in ('retain', 'test')}
-    return {name: z.cpu() for name,z in tensors.items()}, {f'{name}_accuracy': a for name,a in right.items()}
+    found = {name: performance(z, getattr(parts, name).y) for name,z in tensors.items()}
+    found |= {name: evaluate(model, getattr(parts, name), transform) for name in ('retain', 'test')}
+    measure = 'mae' if parts.forget.regression else 'accuracy'
+    return {name: z.cpu() for name,z in tensors.items()}, {f'{name}_{measure}': a for name,a in found.items()}
 
 def _device(device):
     return f'{device} ({torch.cuda.get_device_name(device)})' if torch.device(device).type == 'cuda' else str(device)

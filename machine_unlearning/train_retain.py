@@ -7,36 +7,41 @@ __all__ = ['make_plan', 'read_settings', 'mu_train_retain']
 
 # %% ../nbs/11_train_retain.ipynb #0d4acd14
 import json
+from dataclasses import replace
 from fastcore.meta import delegates
 from pathlib import Path
 from .core import command
-from .plan import Plan
+from .plan import Plan, task_of
 from .population import run
 from .unlearn import methods, study_methods
 
 # %% ../nbs/11_train_retain.ipynb #5430d1b8
 def make_plan(
-    task: str = 'digits', # digits, cifar10, or module:function of your own
-    data_dir: str = None, # folder of the data set's files, by default data
+    task: str = 'digits', # digits, cifar10, face-age, or module:function of your own
+    data_dir: str = None, # folder of the data set's files, by default data; for face-age also a csv or npz
     out: str = None, # folder of the records, by default data/<task>
     n: int = 20, # models of each kind; the study has 80
     forget: str = None, # share of the training set to forget, or a file of indices; by default the task's share
     epochs: int = None, # of a full training, by default the task's
     width: int = None, # of the network, by default the task's
     limit: int = None, # use at most this many training and held-out examples
+    size: int = None, # height and width of the images in pixels, by default the task's
+    loss: str = None, # of face-age: l1 or mse, in years, or decades
+    weights: str = None, # of face-age, to start from: imagenet or a file, by default fresh ones
     seed: int = 0, # base of all seeds
     device: str = 'cpu', # cpu, cuda, cuda:1, ...
-    approaches: str = None, # names separated by commas, by default the study's eight; `all` are all
+    approaches: str = None, # names separated by commas, by default the study's eight; `all` are all that the task allows
     originals: str = 'one', # one original for all unlearned models, as in the study, or each its own
     settings: str = None, # file of tuned settings, written by mu_tune
     imports: str = None, # modules that define methods of your own, separated by commas
 ) -> Plan:
     "A plan from the options of the commands"
-    options = {k: v for k,v in dict(data_dir=data_dir, epochs=epochs, width=width, limit=limit).items() if v is not None}
+    options = dict(data_dir=data_dir, epochs=epochs, width=width, limit=limit, size=size, loss=loss, weights=weights)
     asked = study_methods if approaches is None else [a.strip() for a in approaches.split(',') if a.strip()]
     names = tuple(dict.fromkeys(n for a in asked for n in (methods if a == 'all' else [a]))) # each once
-    return Plan(Path(out or Path('data')/task.replace(':', '-')), task, options, names, n, forget, seed, device, originals,
-        read_settings(settings) if settings else {}, tuple(imports.split(',')) if imports else ())
+    plan = Plan(Path(out or Path('data')/task.replace(':', '-')), task, {k: v for k,v in options.items() if v is not None}, names, n, forget, seed, device,
+        originals, read_settings(settings) if settings else {}, tuple(imports.split(',')) if imports else ())
+    return replace(plan, approaches=tuple(a for a in names if methods[a].regression)) if 'all' in asked and task_of(plan).regression else plan
 
 def read_settings(
     path, # json file, as written by `mu_tune`

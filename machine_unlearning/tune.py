@@ -7,20 +7,21 @@ __all__ = ['tuning_plan', 'badness', 'suggest', 'judge', 'search', 'start', 'mu_
 
 # %% ../nbs/14_tune.ipynb #4a2e48c2
 import functools, importlib, json, time
-import numpy as np
+import numpy as np, torch
 from dataclasses import replace
 from fastcore.meta import delegates
 from pathlib import Path
 from .core import Failed, Paused, command, versions, write_json
-from .audit.scores import confidence
+from .audit.scores import closeness
 from .engine import Job, processes, work
 from .logits import to_layout
-from .plan import Plan, digest, experiment, load, read_sets, recipe_of, seed_of, share, units
+from .plan import Plan, digest, experiment, load, read_sets, recipe_of, seed_of, share, task_of, units
 from .population import answer, count_workers, run
 from .record import load_model, read_record
 from .train import Cost, logits, one_thread, seeded
 from .train_retain import make_plan
-from .unlearn import methods
+from .task import by_person
+from .unlearn import check_regression, methods
 
 # %% ../nbs/14_tune.ipynb #0106be0d
 def tuning_plan(
@@ -30,8 +31,10 @@ def tuning_plan(
 ) -> Plan:
     "An experiment like `plan`, within its retain set"
     task,parts = load(plan)
-    held_out,train = np.split(np.random.default_rng(seed_of(plan, 'tuning', 0)).permutation(len(parts.retain)), [round(held*len(parts.retain))])
-    inner = replace(task, train=parts.retain[np.sort(train)], held_out=parts.retain[np.sort(held_out)])
+    seed,n_retain = seed_of(plan, 'tuning', 0), len(parts.retain)
+    if parts.retain.subject is None: chosen = np.sort(np.random.default_rng(seed).permutation(n_retain)[:round(held*n_retain)])
+    else: chosen = by_person(parts.retain, held, torch.Generator().manual_seed(seed)).numpy()
+    inner = replace(task, train=parts.retain[np.setdiff1d(np.arange(n_retain), chosen)], held_out=parts.retain[chosen])
     return Plan(Path(plan.out)/'tuning', inner, {}, ('original',), n, len(parts.forget)/len(parts.retain), seed_of(plan, 'tuning', 1), plan.device, imports=plan.imports)
 
 # %% ../nbs/14_tune.ipynb #22a7cb1e
@@ -74,9 +77,9 @@ def judge(
         with one_thread(), seeded(seed_of(plan, approach, k)) as gen: model,cost = answer(plan, approach, original, parts, gen, settings=settings)
         if cost.share(whole) > .05 + 1e-9: return None, cost.share(whole)
         for name in found: found[name].append(logits(model, getattr(parts, name), plan.task.transform).numpy())
-    return badness(retain, {name: _confidence(z, getattr(parts, name)) for name,z in found.items()}), cost.share(whole)
+    return badness(retain, {name: _closeness(z, getattr(parts, name)) for name,z in found.items()}), cost.share(whole)
 
-def _confidence(z, data): return confidence(to_layout(data.y.cpu().numpy(), z)) # z: one (S, C) array per model
+def _closeness(z, data): return closeness(to_layout(data.y.cpu().numpy(), z)) # z: one (S, C) array per model
 
 # %% ../nbs/14_tune.ipynb #3144eb37
 def search(
@@ -94,7 +97,7 @@ def search(
     plan.register()
     originals,retrained = ([u for u in everything if u.approach == a] for a in ('original', 'retain'))
     _,parts = read_sets(sets, plan.device)
-    retain = {k: _confidence([read_record(u.path, k)[0][k].numpy() for u in retrained], getattr(parts, k)) for k in ('forget', 'control')}
+    retain = {k: _closeness([read_record(u.path, k)[0][k].numpy() for u in retrained], getattr(parts, k)) for k in ('forget', 'control')}
     about = read_record(originals[0].path, 'none')[1]
     whole = Cost(about['forward'], about['trained'])
     def objective(trial):
@@ -142,6 +145,7 @@ def mu_tune(
     if not 0 < models <= population: raise ValueError(f'models: expected 1 to {population}, the population, found {models}')
     started = time.time()
     reported = make_plan(approaches=approaches, **kwargs)
+    check_regression(reported.approaches, task_of(reported).regression)
     tunable = [a for a in reported.approaches if methods[a].ranges]
     if not tunable: raise ValueError(f'{approaches}: no method with a range to search')
     plan = tuning_plan(reported, population)

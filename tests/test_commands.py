@@ -1,8 +1,9 @@
 "Commands as users run them: good input gives the numbers, bad input one line and exit status 2, with nothing written."
-import re, subprocess, sys
+import json, re, subprocess, sys
 from pathlib import Path
-import numpy as np
+import numpy as np, pandas as pd
 import pytest
+from machine_unlearning.page import Page
 
 def run(*args, **kw):
     "A console script in a process of its own"
@@ -167,6 +168,35 @@ def test_audit_constant_column(auditable):
         return z
     change(auditable/'mine/logits_unlearn.npy', constant)
     refused(auditable, 'mine.*single value at example 3', 'mu_audit', auditable)
+
+def test_report(auditable):
+    name = '<img src=x onerror=alert(1)>'
+    (auditable/'mine').rename(auditable/name)
+    (auditable/name/'record.json').write_text(json.dumps({name: [name, {name: name}], 'note': '</td></table><script>alert(1)</script>'}))
+    r = run('mu_report', auditable)
+    assert r.returncode == 0 and r.stdout == f'{auditable/"report.html"}\n', r.stderr
+    page = Page((auditable/'report.html').read_text())
+    loads = [v for tag,attrs in page.tags for k,v in attrs.items() if k in ('src', 'href', 'srcset', 'data', 'action', 'poster')]
+    assert len(loads) == 6 and all(v.startswith('data:image/svg+xml;base64,') for v in loads)
+    assert [tag for tag,_ in page.tags].count('script') == 1 and not any(k.startswith('on') for _,attrs in page.tags for k in attrs)
+    assert run('mu_audit', auditable).returncode == 0
+    rows = pd.read_csv(auditable/'audit.csv')
+    at = [heading for heading,_ in page.tables[0][0]]
+    for i,row in enumerate(page.tables[0][1:]):
+        assert row[0] == [rows.approach[i], str(i)]
+        for heading,column in ('ε̂', 'epsilon'), ('certified', 'certified_median'), ('p', 'p_value'), ('set AUC', 'set_auc'), ('control ε̂', 'control_epsilon'):
+            assert float(row[at.index(heading)][1]) == rows[column][i], (i, heading)
+    assert [float(x) for _,x in page.tables[1][2][1:4]] == [1, .5, .75]
+
+def test_report_refuses(auditable):
+    refused(auditable, 'alpha: expected a number strictly between 0 and 1', 'mu_report', auditable, '--alpha', '1')
+    refused(auditable, "no approach 'yours'.*found mine", 'mu_report', auditable, '--approach', 'yours')
+    refused(auditable, 'expected the name of an html file, found a folder', 'mu_report', auditable, '--out', auditable)
+    refused(auditable, 'nowhere: no such folder', 'mu_report', 'nowhere')
+    (auditable/'mine'/'metrics.csv').write_text('seed\n0\n')
+    refused(auditable, 'mine/metrics.csv: expected columns', 'mu_report', auditable, '--out', auditable/'new'/'a.html')
+    (auditable/'mine'/'record.json').write_text('{"task": ')
+    refused(auditable, 'mine/record.json: expected json', 'mu_report', auditable)
 
 def test_table_of_the_published_logits(shared):
     r = run('mu_table', shared/'forget-with-precision')

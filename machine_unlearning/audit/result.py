@@ -22,9 +22,9 @@ from .memory import memory, memory_halves, memory_left, memory_p_value
 from .outputs import outputs, tow
 from .permutation import epsilon_excess, permutation_test
 from .resampling import Interval, epsilon_interval, subset_interval
-from .scores import check_alpha, confidence, hinge
+from .scores import check_alpha, closeness, score
 from .set_attack import set_attack_blocks
-from ..logits import approaches, blocks, check_pair, check_values, find_approach, read_block, read_logits, read_metrics
+from ..logits import approaches, blocks, check_pair, check_values, find_approach, measure, read_block, read_logits, read_metrics, regression, statistic
 
 # %% ../../nbs/audit/20_result.ipynb #ab8547f0
 @dataclass
@@ -59,8 +59,8 @@ def read_population(
     control,about = folder/f'control_{kind}.npy', folder/'record.json'
     said = json.loads(about.read_text()) if about.is_file() else None
     one = approach is not None and (said is None or said.get('originals') == 'one')
-    found = Population(approach or 'retain', read_logits(folder/f'logits_{kind}.npy'), read_logits(control) if control.is_file() else None,
-        read_metrics(folder/'metrics.csv'), one)
+    logits = read_logits(folder/f'logits_{kind}.npy')
+    found = Population(approach or 'retain', logits, read_logits(control) if control.is_file() else None, read_metrics(folder/'metrics.csv', measure(logits)), one)
     if found.control is not None and found.control.shape[1] != found.logits.shape[1]: raise ValueError(
         f'{control}: expected {found.n} models as in the logits, found {found.control.shape[1] - 1}')
     return found
@@ -99,7 +99,7 @@ def per_example(
     "Bounds of every example and the attack on sets of examples"
     S,found = len(retain.logits), []
     def watch():
-        for r,u in checked_pairs(retain, unlearn, confidence):
+        for r,u in checked_pairs(retain, unlearn, score):
             low,high = credible(r, u, alpha, delta)
             found.append(dict(mean_retain=r.mean(1), mean_unlearn=u.mean(1), credible_low=low, credible_high=high,
                 certified=certified(r, u, alpha, delta), certified_hull=certified(r, u, alpha, delta, rule='hull'),
@@ -118,18 +118,18 @@ def resampled(
 ) -> dict: # columns of the row
     "Null calibration, intervals, membership inference and KLOM on a sample of the forget examples"
     i = sample(retain.logits, seed)
-    r,u = hinge(retain.logits[i]), hinge(unlearn.logits[i])
+    r,u = statistic(retain.logits[i]), statistic(unlearn.logits[i])
     interval,excess,test = epsilon_interval(r, u, delta, alpha, seed=seed), epsilon_excess(r, u, delta, seed=seed), permutation_test(r, u, seed=seed)
-    r,u = confidence(retain.logits[i]), confidence(unlearn.logits[i])
+    r,u = score(retain.logits[i]), score(unlearn.logits[i])
     lira,found = u_lira(r, u, seed=seed), klom_audit(r, u, seed=seed)
     klom_interval = subset_interval(lambda a, b: klom(a, b).mean(), r, u, alpha, seed=seed)
     lira_interval = subset_interval(lambda a, b: u_lira(a, b, seed=seed).auc, r, u, alpha, draws=20, seed=seed)
     row = dict(epsilon_low=interval.low, epsilon_high=interval.high, floor=excess.null, excess=excess.excess, p_value=test.p_value,
         lira_accuracy=lira.accuracy, lira_auc=lira.auc, lira_auc_low=lira_interval.low, lira_auc_high=lira_interval.high, lira_tpr_1=lira.tpr[.01], lira_tpr_01=lira.tpr[.001],
         klom_mean=found.mean, klom_low=klom_interval.low, klom_high=klom_interval.high, klom_p95=found.p95, klom_excess_mean=found.excess_mean, klom_excess_p95=found.excess_p95)
-    if retain.control is None or unlearn.control is None: return row
+    if retain.control is None or unlearn.control is None or regression(retain.logits): return row # RMIA needs probabilities
     j = sample(retain.control, seed)
-    attack = rmia(r, u, confidence(retain.control[j]), confidence(unlearn.control[j]), seed=seed)
+    attack = rmia(r, u, score(retain.control[j]), score(unlearn.control[j]), seed=seed)
     return row | dict(rmia_auc=attack.auc, rmia_tpr_1=attack.tpr[.01])
 
 # %% ../../nbs/audit/20_result.ipynb #1d1235de
@@ -143,7 +143,7 @@ def memory_row(
 ) -> dict: # columns of the row; empty without a control set
     "Memory gap, memory left, test and certified bound"
     if retain.control is None or unlearn.control is None: return {}
-    scores = [confidence(z) for p in (retain, unlearn) for z in (p.logits, p.control)]
+    scores = [closeness(z) for p in (retain, unlearn) for z in (p.logits, p.control)]
     t_retain,t_unlearn = memory(*scores[:2]), memory(*scores)
     m = memory_left(t_retain, t_unlearn, t_original, unlearn.one, alpha, seed=seed)
     row = {('memory_' + k): v for k,v in m._asdict().items()} | dict(memory_p=memory_p_value(*scores, unlearn.one, seed=seed))
@@ -184,8 +184,9 @@ def outputs_row(
     "How close the outputs are on one set of examples, and the competition's forgetting quality"
     i = sample(retain.logits, seed)
     r,u = retain.logits[i], unlearn.logits[i]
+    if regression(r): return dict(js=np.nan, agreement=np.nan, competition_f=np.nan, shift=abs(score(u).mean(1) - score(r).mean(1)).mean())
     near = outputs(r, u)
-    return dict(js=near.js.mean(), agreement=near.agreement.mean(), competition_f=forgetting_quality(competition_epsilon(confidence(r), confidence(u))))
+    return dict(js=near.js.mean(), agreement=near.agreement.mean(), competition_f=forgetting_quality(competition_epsilon(score(r), score(u))))
 
 def accuracy_row(
     retain: Population,
@@ -195,6 +196,7 @@ def accuracy_row(
     seed=0,
 ) -> dict: # columns of the row
     "How close the accuracies are, and the competition's final score"
+    if regression(retain.logits): return dict(tow=np.nan, tow_low=np.nan, tow_high=np.nan, competition_score=np.nan)
     mean = {k: (unlearn.metrics[k].mean(), retain.metrics[k].mean()) for k in ('retain_accuracy', 'test_accuracy')}
     likeness = tow_interval(retain.metrics, unlearn.metrics, alpha, seed)
     return dict(tow=likeness.value, tow_low=likeness.low, tow_high=likeness.high,
@@ -219,7 +221,8 @@ def audit_row(
     row |= resampled(retain, unlearn, alpha, delta, seed) | examples_row(table, sets, alpha) | outputs_row(retain, unlearn, seed)
     row |= accuracy_row(retain, unlearn, row['competition_f'], alpha, seed)
     row |= memory_row(retain, unlearn, t_original, alpha, certified_delta, seed)
-    table = table.assign(epsilon=found.per_example, label=np.asarray(retain.logits[:, 0]).argmax(1))
+    truth = np.asarray(retain.logits[:, 0])
+    table = table.assign(epsilon=found.per_example, label=truth[:, 0] if regression(retain.logits) else truth.argmax(1))
     if retain.control is None or unlearn.control is None: return row, table, dict(forget=sets)
     there = retain.on_control(), unlearn.on_control()
     control,control_sets = per_example(*there, alpha, certified_delta, seed)
@@ -293,7 +296,7 @@ def audit(
     original = read_population(data_path, 'original') if 'original' in names else None
     t_original = None
     if original is not None and retain.control is not None and original.control is not None:
-        t_original = memory(*[confidence(z) for p in (retain, original) for z in (p.logits, p.control)])
+        t_original = memory(*[closeness(z) for p in (retain, original) for z in (p.logits, p.control)])
     half = slice(0, retain.n//2), slice(retain.n//2, None)
     pairs = [(retain.part(half[0], 'retain'), retain.part(half[1], 'baseline'))] + [(retain, read_population(data_path, n)) for n in chosen or names]
     rows,tables,sets = [], {}, {}

@@ -58,7 +58,7 @@ def reset_kernels(
     return masks
 
 # %% ../../nbs/unlearn/05_activation_reset.ipynb #1529d49d
-@method('Activation reset', ranges=dict(tolerance=('float', .5, 1), lr=('log', 1e-4, 1e-1)))
+@method('Activation reset', ranges=dict(tolerance=('float', .5, 1), lr=('log', 1e-4, 1e-1)), regression=True)
 def activation_reset(
     model, # the original's copy
     request: Request,

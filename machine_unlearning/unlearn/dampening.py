@@ -74,7 +74,7 @@ def importances(
 
 # %% ../../nbs/unlearn/20_dampening.ipynb #e578bf2a
 @method('Selective synaptic dampening (SSD)', paper='Foster et al., AAAI 2024', year=2024, link='https://arxiv.org/abs/2308.07707',
-    ranges=dict(alpha=('log', .5, 50), lam=('log', .1, 5)), budget=.01)
+    ranges=dict(alpha=('log', .5, 50), lam=('log', .1, 5)), budget=.01, regression=True)
 def ssd(
     model, # the original's copy
     request: Request,
@@ -94,7 +94,7 @@ def output_size(
     return output.square().sum()
 
 @method('Loss-free SSD (LFSSD)', paper='Foster et al., arXiv 2024', year=2024, link='https://arxiv.org/abs/2402.19308',
-    ranges=dict(alpha=('log', .5, 50), lam=('log', .1, 5)), budget=.01)
+    ranges=dict(alpha=('log', .5, 50), lam=('log', .1, 5)), budget=.01, regression=True)
 def lfssd(
     model, # the original's copy
     request: Request,

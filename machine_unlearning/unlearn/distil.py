@@ -18,14 +18,15 @@ def divergence(
     teacher: torch.Tensor, # (n, C) logits
     temperature=1., # both are divided by it
 ) -> torch.Tensor: # scalar
-    "Mean KL(teacher ‖ student)"
+    "Mean KL(teacher ‖ student); of single numbers the mean absolute difference"
+    if student.shape[1] == 1: return (student.float() - teacher.float()).abs().mean()
     log_s,log_t = [(z.float()/temperature).log_softmax(1) for z in (student, teacher)]
     return F.kl_div(log_s, log_t, log_target=True, reduction='batchmean')
 
 # %% ../../nbs/unlearn/12_distil.ipynb #81c4f87e
 @method('Knowledge distillation (KDE)', reads=['retain', 'teacher'], paper='Team Amnesiacs, NeurIPS 2023 unlearning competition',
     link='https://arxiv.org/abs/2406.09073', ranges=dict(temperature=('log', .5, 20),
-    held_out=('float', .05, .5), warmup_lr=('log', 1e-4, 1e-1), lr=('log', 1e-4, 1e-1)))
+    held_out=('float', .05, .5), warmup_lr=('log', 1e-4, 1e-1), lr=('log', 1e-4, 1e-1)), regression=False)
 def kde(
     model, # the original's copy
     request: Request,

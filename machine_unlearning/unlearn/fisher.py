@@ -34,7 +34,7 @@ def variance(
 
 # %% ../../nbs/unlearn/21_fisher.ipynb #f6ac5e12
 @method('Fisher forgetting', reads=['retain'], paper='Golatkar et al., CVPR 2020', year=2020, link='https://arxiv.org/abs/1911.04933',
-    ranges=dict(alpha=('log', 1e-9, 1e-4)), budget=.015)
+    ranges=dict(alpha=('log', 1e-9, 1e-4)), budget=.015, regression=False)
 def fisher(
     model, # the original's copy
     request: Request,

@@ -25,7 +25,7 @@ def ascent(
 
 # %% ../../nbs/unlearn/27_flat.ipynb #91cbcaaa
 @method('Unlearning-aware minimisation (UAM)', paper='Kim et al., NeurIPS 2025', year=2025, link='https://neurips.cc/virtual/2025/poster/116406',
-    ranges=dict(lr=('log', 1e-4, .1), rho=('log', .01, 5)))
+    ranges=dict(lr=('log', 1e-4, .1), rho=('log', .01, 5)), regression=True)
 def uam(
     model, # the original's copy
     request: Request,

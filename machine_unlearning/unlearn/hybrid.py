@@ -11,7 +11,7 @@ from .finetune import finetune
 from .poison import poison
 
 # %% ../../nbs/unlearn/03_hybrid.ipynb #7bc3c3a3
-@method('Hybrid', ranges=dict(poison_lr=('log', 1e-5, 1e-1), lr=('log', 1e-4, 1e-1)))
+@method('Hybrid', ranges=dict(poison_lr=('log', 1e-5, 1e-1), lr=('log', 1e-4, 1e-1)), regression=True)
 def hybrid(
     model, # the original's copy
     request: Request,
@@ -19,6 +19,7 @@ def hybrid(
     poison_lr=1e-2, # learning rate of the poisoning
     epochs=None, # over the retain set; None takes the budget (5 of the paper's 100)
     lr=1e-3, # learning rate of the fine-tuning
+    noise=10., # standard deviation of the noise on numbers, in their unit
 ):
     "Poison, then fine-tune"
-    return finetune(poison(model, request, poison_epochs, poison_lr), request, epochs, lr)
+    return finetune(poison(model, request, poison_epochs, poison_lr, noise), request, epochs, lr)

@@ -65,7 +65,7 @@ def gradients(
 
 # %% ../../nbs/unlearn/22_influence.ipynb #f83532de
 @method('Influence update', paper='Jia et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2304.04934',
-    ranges=dict(scale=('log', .01, 100), damping=('log', 1e-5, 1)), budget=.015)
+    ranges=dict(scale=('log', .01, 100), damping=('log', 1e-5, 1)), budget=.015, regression=True)
 def influence(
     model, # the original's copy
     request: Request,

@@ -52,7 +52,7 @@ def train_last(
 _goel = dict(reads=['retain'], paper='Goel et al., arXiv 2022', year=2022, link='https://arxiv.org/abs/2201.06640',
     ranges=dict(lr=('log', 1e-4, 1e-1), k=('int', 1, 10)))
 
-@method('CF-k', **_goel)
+@method('CF-k', **_goel, regression=True)
 def cf_k(
     model, # the original's copy
     request: Request,
@@ -63,7 +63,7 @@ def cf_k(
     "Fine-tune the last layers"
     return train_last(model, request, k, epochs, lr, False)
 
-@method('EU-k', **_goel)
+@method('EU-k', **_goel, regression=True)
 def eu_k(
     model, # the original's copy
     request: Request,

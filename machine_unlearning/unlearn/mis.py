@@ -24,7 +24,7 @@ def sensitivity(
 
 # %% ../../nbs/unlearn/28_mis.ipynb #79330a15
 @method('MU-Mis', reads=['forget'], paper='Cheng et al., ICLR 2026', year=2026, link='https://arxiv.org/abs/2402.15109',
-    ranges=dict(lr=('log', 1e-6, .01), epochs=('int', 1, 10)), budget=.01)
+    ranges=dict(lr=('log', 1e-6, .01), epochs=('int', 1, 10)), budget=.01, regression=False)
 def mu_mis(
     model, # the original's copy
     request: Request,

@@ -50,7 +50,7 @@ def smallest(
 
 # %% ../../nbs/unlearn/06_msg.ipynb #226cb4d4
 @method('Masked small gradients (MSG)', paper='Team Kookmin, NeurIPS 2023 unlearning competition',
-    link='https://arxiv.org/abs/2406.09073', ranges=dict(share=('float', .05, .8), slow=('float', 0, 1), lr=('log', 1e-4, 1e-1)))
+    link='https://arxiv.org/abs/2406.09073', ranges=dict(share=('float', .05, .8), slow=('float', 0, 1), lr=('log', 1e-4, 1e-1)), regression=True)
 def msg(
     model, # the original's copy
     request: Request,

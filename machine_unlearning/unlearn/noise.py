@@ -38,7 +38,7 @@ def class_weighted(
 # %% ../../nbs/unlearn/08_noise.ipynb #ec4ceba2
 @method('Confuse-finetune-weaken (CFW)', reads=['retain'], paper='Team Seif, NeurIPS 2023 unlearning competition',
     link='https://arxiv.org/abs/2406.09073',
-    ranges=dict(confuse=('log', .01, 2), weaken=('log', 1e-4, .1), lr=('log', 1e-4, 1e-1)))
+    ranges=dict(confuse=('log', .01, 2), weaken=('log', 1e-4, .1), lr=('log', 1e-4, 1e-1)), regression=False)
 def cfw(
     model, # the original's copy
     request: Request,
@@ -86,7 +86,7 @@ def normalisation(
 # %% ../../nbs/unlearn/08_noise.ipynb #0e1f67e8
 @method('Repeated noise injection (RNI)', reads=['retain'], paper='Team Sun, NeurIPS 2023 unlearning competition',
     link='https://arxiv.org/abs/2406.09073', ranges=dict(noise=('log', 1e-3, .3), share=('float', .1, 1),
-    tensors=('int', 1, 20), lr=('log', 1e-4, 1e-1), last_lr=('log', 1e-4, 1e-1)))
+    tensors=('int', 1, 20), lr=('log', 1e-4, 1e-1), last_lr=('log', 1e-4, 1e-1)), regression=True)
 def rni(
     model, # the original's copy
     request: Request,

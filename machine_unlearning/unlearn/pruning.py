@@ -61,7 +61,7 @@ def erase(
 # %% ../../nbs/unlearn/04_pruning.ipynb #97aae3a9
 _ranges = dict(quantile=('float', .05, .9), overfit_epochs=('int', 1, 20), overfit_lr=('log', 1e-3, 1e-1), lr=('log', 1e-4, 1e-1))
 
-@method('Pruning', ranges=_ranges)
+@method('Pruning', ranges=_ranges, regression=True)
 def prune(
     model, # the original's copy
     request: Request,
@@ -77,7 +77,7 @@ def prune(
     return finetune(model, request, epochs, lr)
 
 # %% ../../nbs/unlearn/04_pruning.ipynb #dfd0e9e8
-@method('Pruning, last layer', ranges=_ranges)
+@method('Pruning, last layer', ranges=_ranges, regression=True)
 def prune_last_layer(
     model, # the original's copy
     request: Request,
@@ -103,7 +103,7 @@ def random_part(
     i = torch.randperm(len(data), generator=gen)[:max(1, round(share*len(data)))]
     return data[i.to(data.y.device)]
 
-@method('Pruning, complex', ranges=_ranges)
+@method('Pruning, complex', ranges=_ranges, regression=True)
 def prune_complex(
     model, # the original's copy
     request: Request,

@@ -43,7 +43,7 @@ def entropy(
 
 # %% ../../nbs/unlearn/11_quantise.ipynb #878c8103
 @method('Prune-reinit-match-quantise (PRMQ)', reads=['retain', 'teacher'], paper='Team Sebastian, NeurIPS 2023 unlearning competition',
-    link='https://arxiv.org/abs/2406.09073', ranges=dict(share=('float', .5, .999), power=('float', 0, 1), lr=('log', 1e-4, 1e-1)))
+    link='https://arxiv.org/abs/2406.09073', ranges=dict(share=('float', .5, .999), power=('float', 0, 1), lr=('log', 1e-4, 1e-1)), regression=False)
 def prmq(
     model, # the original's copy
     request: Request,

@@ -10,7 +10,7 @@ import torch
 from .core import Request, method
 
 # %% ../../nbs/unlearn/29_references.ipynb #dc40023b
-@method('Original', reads=[], paper='the model itself', budget=0.)
+@method('Original', reads=[], paper='the model itself', budget=0., regression=True)
 def original(
     model, # the original's copy
     request: Request,
@@ -18,7 +18,7 @@ def original(
     "Forget nothing"
     return model
 
-@method('Retraining', reads=['retain'], paper='exact unlearning', budget=1.)
+@method('Retraining', reads=['retain'], paper='exact unlearning', budget=1., regression=True)
 def retrain(
     model, # the original's copy, of which only the architecture is used
     request: Request,

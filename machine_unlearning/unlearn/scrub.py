@@ -19,8 +19,8 @@ def distance(
     teacher: torch.Tensor, # (b, C) logits
     temperature: float, # softens both
 ) -> torch.Tensor: # scalar
-    "Mean KL(teacher || student) of the softened predictions, times the temperature squared"
-    return temperature**2*divergence(student, teacher, temperature)
+    "Mean KL(teacher || student) of the softened predictions, times the temperature squared; of single numbers the mean absolute difference"
+    return divergence(student, teacher, temperature)*(temperature**2 if student.shape[1] > 1 else 1)
 
 # %% ../../nbs/unlearn/16_scrub.ipynb #aedc0e5b
 def rounds(
@@ -48,7 +48,7 @@ def rounds(
 _ranges = dict(lr=('log', 1e-5, 1e-1), max_epochs=('int', 1, 5), alpha=('log', 1e-3, 1), gamma=('float', .5, 1), temperature=('float', 1, 8))
 
 @method('SCRUB', reads=['retain', 'forget', 'teacher'], paper='Kurmanji et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2302.09880',
-    ranges=_ranges, budget=.07)
+    ranges=_ranges, budget=.07, regression=True)
 def scrub(
     model, # the original's copy
     request: Request,
@@ -69,7 +69,8 @@ def validation(
     request: Request,
     share: float, # of the retain set, at most
 ) -> tuple: # the request without the validation set; the validation set or None; part of the forget set whose classes the retain set has lost
-    "Carve a validation set with the forget set's class mix out of the retain set"
+    "Carve a validation set with the forget set's class mix out of the retain set; of numbers a random one"
+    if request.regression: return *request.carve(share), 0.
     classes,counts = request.retain.y.unique(return_counts=True)
     y = request.forget.y[torch.isin(request.forget.y, classes[counts > 1])]
     lost = 1 - len(y)/len(request.forget)
@@ -79,7 +80,7 @@ def validation(
 
 # %% ../../nbs/unlearn/16_scrub.ipynb #8ccac18c
 @method('SCRUB+R', reads=['retain', 'forget', 'teacher'], paper='Kurmanji et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2302.09880',
-    ranges=_ranges, budget=.07)
+    ranges=_ranges, budget=.07, regression=True)
 def scrub_r(
     model, # the original's copy
     request: Request,
@@ -93,7 +94,9 @@ def scrub_r(
     share=.1, # of the retain set to hold out for the reference
 ):
     "SCRUB, then rewind to the epoch whose forget error is closest to the error on a validation set"
-    def error(data): return 1 - evaluate(model, data, request.transform, request.cost)
+    def error(data):
+        found = evaluate(model, data, request.transform, request.cost)
+        return found if request.regression else 1 - found
     smaller,held,lost = validation(request, share)
     kept = {} # of epochs with the same error the last one
     for model in rounds(model, smaller, epochs, lr, max_epochs, alpha, gamma, temperature, forget_batch):

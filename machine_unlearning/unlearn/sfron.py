@@ -44,7 +44,7 @@ def clipped(
 
 # %% ../../nbs/unlearn/24_sfron.ipynb #acab72bb
 @method('SFRon', paper='Huang et al., NeurIPS 2024', year=2024, link='https://arxiv.org/abs/2409.19732',
-    ranges=dict(lr=('log', 1e-4, .1), ascent=('log', .1, 1000), slow=('float', .1, 1), gamma=('log', .1, 10)))
+    ranges=dict(lr=('log', 1e-4, .1), ascent=('log', .1, 1000), slow=('float', .1, 1), gamma=('log', .1, 10)), regression=True)
 def sfron(
     model, # the original's copy
     request: Request,

@@ -31,7 +31,7 @@ def renew(
 
 # %% ../../nbs/unlearn/17_teachers.ipynb #818e727c
 @method('Bad Teacher', reads=['retain', 'forget', 'teacher'], paper='Chundawat et al., AAAI 2023', year=2023, link='https://arxiv.org/abs/2205.08096',
-    ranges=dict(lr=('log', 1e-6, 1e-2), share=('float', .1, 1)))
+    ranges=dict(lr=('log', 1e-6, 1e-2), share=('float', .1, 1)), regression=True)
 def bad_teacher(
     model, # the original's copy
     request: Request,

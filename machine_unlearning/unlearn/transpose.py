@@ -28,7 +28,7 @@ def transpose(
 
 # %% ../../nbs/unlearn/07_transpose.ipynb #ac8f7e92
 @method('Convolution transpose (CT)', reads=['retain'], paper='Team toshi_k & marvelworld, NeurIPS 2023 unlearning competition',
-    link='https://arxiv.org/abs/2410.01276', ranges=dict(lr=('log', 1e-4, 1e-1)))
+    link='https://arxiv.org/abs/2410.01276', ranges=dict(lr=('log', 1e-4, 1e-1)), regression=True)
 def ct(
     model, # the original's copy
     request: Request,
