@@ -12,7 +12,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from .core import atomic, write_json
-from .logits import first_slot
+from .logits import first_slot, metric_columns
 from .plan import Plan, Unit, load, recipe_of
 from .task import Task
 
@@ -98,7 +98,7 @@ def columns(
     measure: str, # accuracy or mae
 ) -> list:
     "Columns of the metrics"
-    return ['seed', *(f'{part}_{measure}' for part in ('retain', 'forget', 'test', 'control')), 'forward', 'trained', 'seconds']
+    return [*metric_columns(measure), f'control_{measure}', 'forward', 'trained', 'seconds']
 
 def collect(
     plan: Plan,
