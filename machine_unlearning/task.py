@@ -87,7 +87,7 @@ def cifar10(
 def face_age(
     data_dir='data/faces', # folder of images in one of four layouts, csv or npz
     width=None, # of the ResNet-18 for small images; None is torchvision's
-    epochs=15, # of a full training
+    epochs=None, # of a full training; by default the paper's 15, or 24 with a width
     limit=None, # at most this many training and held-out examples
     size=64, # height and width, pixels
     loss='l1', # l1 or mse, in years, or decades: classes of ten years
@@ -98,18 +98,19 @@ def face_age(
     if loss not in losses: raise ValueError(f'loss: expected {", ".join(losses)}, found {loss!r}')
     if weights == 'imagenet' and width: raise ValueError(f'weights: those of ImageNet fit the network without a width, found width {width}')
     f = faces(data_dir, size)
+    recipe = Recipe(24, 3e-3, 32, 'one_cycle', weight_decay=0, optimizer='adam') if width else Recipe(15, 1e-3, schedule='constant', weight_decay=0, optimizer='adam')
     parts = split_by_person(f.age, f.subject, dict(held_out=.3), torch.Generator().manual_seed(0)) # warns without subjects
     known = np.arange(len(f)) if f.subject is None else f.subject
     train,held_out = (_cut(Data(f.images[i], decades(f.age[i]) if loss == 'decades' else f.age[i], known[i]), limit) for i in (parts['retain'], parts['held_out']))
     task = Task(train, held_out, None, Transform((123.7, 116.3, 103.5), (58.4, 57.1, 57.4), crop=size//8, flip=True), forget=.1, control=len(held_out)*3//5,
-        recipe=Recipe(epochs, 1e-3, schedule='constant', weight_decay=0, optimizer='adam'), loss=losses[loss], start=imagenet() if weights == 'imagenet' else weights, settings=_face_settings)
+        recipe=replace(recipe, epochs=epochs or recipe.epochs), loss=losses[loss], start=imagenet() if weights == 'imagenet' else weights, settings=_face_settings)
     task.model = functools.partial(ResNet18, width, 3, task.outputs) if width else functools.partial(resnet18, task.outputs)
     if loss == 'decades': task.loss = WeightedCrossEntropy(tuple(class_weights(np.append(held_out.y, range(task.outputs))).tolist())) # each decade at least once
     if task.start: task.network() # does the file fit?
     return task
 
-_overfit = dict(overfit_epochs=2) # a tenth of D, longer, would exceed the budget
-_face_settings = dict(poison=dict(epochs=2), hybrid=dict(poison_epochs=2), prune=_overfit, prune_last_layer=_overfit, prune_complex=_overfit)
+_overfit = dict(overfit_epochs=1) # a tenth of D, longer, would exceed the budget
+_face_settings = dict(poison=dict(epochs=2), hybrid=dict(poison_epochs=1), prune=_overfit, prune_last_layer=_overfit, prune_complex=_overfit)
 
 # %% ../nbs/04_task.ipynb #deb30b6e
 tasks = {'digits': digits, 'cifar10': cifar10, 'face-age': face_age}

@@ -152,7 +152,7 @@ def test_audit_missing_approach(auditable):
 
 def test_audit_too_few_models(auditable):
     for name in 'logits', 'control': change(auditable/f'{name}_retain.npy', lambda z: z[:, :5])
-    refused(auditable, 'at least 6 retrained models, found 4', 'mu_audit', auditable)
+    refused(auditable, 'at least 8 retrained models, two halves of 4, found 4', 'mu_audit', auditable)
 
 def test_audit_other_number_of_examples(auditable):
     change(auditable/'mine/logits_unlearn.npy', lambda z: z[:7])
@@ -166,8 +166,12 @@ def test_audit_constant_column(auditable):
     def constant(z):
         z[3, 1:] = [0, 1, 2]
         return z
-    change(auditable/'mine/logits_unlearn.npy', constant)
-    refused(auditable, 'mine.*single value at example 3', 'mu_audit', auditable)
+    change(auditable/'mine/logits_unlearn.npy', constant) # a method without randomness, from one original
+    r = run('mu_audit', auditable)
+    assert r.returncode == 0, r.stderr
+    assert pd.read_csv(auditable/'audit_mine.csv').epsilon.isna().tolist() == [False]*3 + [True] + [False]*4
+    change(auditable/'logits_retain.npy', constant)
+    refused(auditable, 'retrained scores that differ, found a single value at example 3', 'mu_audit', auditable)
 
 def test_report(auditable):
     name = '<img src=x onerror=alert(1)>'
@@ -187,6 +191,24 @@ def test_report(auditable):
         for heading,column in ('ε̂', 'epsilon'), ('certified', 'certified_median'), ('p', 'p_value'), ('set AUC', 'set_auc'), ('control ε̂', 'control_epsilon'):
             assert float(row[at.index(heading)][1]) == rows[column][i], (i, heading)
     assert [float(x) for _,x in page.tables[1][2][1:4]] == [1, .5, .75]
+
+def test_ages(tmp_path):
+    "Numbers instead of classes, through every command: errors in years, and nothing that needs probabilities"
+    rng,age = np.random.default_rng(0), np.random.default_rng(1).uniform(0, 70, 17).astype(np.float32)
+    for folder,kind,shift in (tmp_path, 'retain', 0), (tmp_path/'mine', 'unlearn', 3):
+        folder.mkdir(exist_ok=True)
+        for name,part in ('logits', age[:8]), ('control', age[8:]):
+            np.save(folder/f'{name}_{kind}.npy', np.concatenate([part[:, None], part[:, None] + rng.normal(shift, 4, (len(part), 10))], 1)[..., None].astype(np.float32))
+        (folder/'metrics.csv').write_text('seed,retain_mae,forget_mae,test_mae\n' + ''.join(f'{i},2,{4+shift},5.25\n' for i in range(10)))
+    for command,said in dict(mu_table='mine .* 2.00 +7.00 +5.25', mu_audit='mine: .*certified ε', mu_report='report.html').items():
+        r = run(command, tmp_path)
+        assert r.returncode == 0 and re.search(said, r.stdout.replace('\n', ' ')), r.stdout + r.stderr
+    z = [np.load(tmp_path/p)[..., 0] for p in ('logits_retain.npy', 'mine/logits_unlearn.npy')]
+    r,u = (x[:, 1:] - x[:, :1] for x in z)
+    row = pd.read_csv(tmp_path/'audit.csv').set_index('approach').loc['mine']
+    assert row['shift'] == pytest.approx(abs(u.mean(1) - r.mean(1)).mean(), rel=1e-5) and np.isnan(row.js)
+    page = Page((tmp_path/'report.html').read_text())
+    assert [float(x) for _,x in page.tables[1][2][1:4]] == [2, 7, 5.25] and 'years' in page.tables[1][2][1][0]
 
 def test_report_refuses(auditable):
     refused(auditable, 'alpha: expected a number strictly between 0 and 1', 'mu_report', auditable, '--alpha', '1')

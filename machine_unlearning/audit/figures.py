@@ -11,10 +11,11 @@ from pathlib import Path
 from ..attack import epsilon, error_rates
 from ..core import atomic
 from ..figures import style
-from ..logits import hinge, read_logits
+from ..logits import read_logits, statistic
 
 # %% ../../nbs/audit/22_figures.ipynb #f383a2c2
 def _rows(table): return list(table.itertuples())[::-1] # the first approach on top
+def _beside(n, least): return max(least, .16*n + .7) # height that a legend of n names at the side needs, inches
 
 def forest(
     table, # DataFrame with a row per approach
@@ -26,7 +27,7 @@ def forest(
         color,finite = style(r.approach)['color'], np.isfinite(r.epsilon)
         if np.isfinite(r.epsilon_low): ax.plot([max(r.epsilon_low, 0), r.epsilon_high], [y, y], color=color, lw=1.5)
         ax.plot(r.epsilon if finite else edge, y, color=color, marker='o' if finite else '>', ms=6, ls='')
-        if not finite: ax.annotate('∞', (edge, y), xytext=(6, -3), textcoords='offset points')
+        if not finite: ax.annotate('?' if np.isnan(r.epsilon) else '∞', (edge, y), xytext=(6, -3), textcoords='offset points')
         ax.plot(r.floor, y, '|', color='.3', ms=13, mew=1.5)
         ax.plot(r.certified_median, y, 'd', color=color, mfc='white', ms=6)
         ax.plot([r.certified_ceiling]*2, [y-.4, y+.4], ':', color='.3', lw=1)
@@ -43,7 +44,7 @@ def accuracy_by_size(
     sets, # name to dict of `SetAttack` for `forget` and perhaps `control`
 ):
     "Attack on sets of k examples: forget examples drawn through, control examples dashed"
-    fig,ax = plt.subplots(figsize=(6.5, 3.4))
+    fig,ax = plt.subplots(figsize=(6.5, _beside(len(sets), 3.4)))
     for name,by in sets.items():
         for part,line in ('forget', '-'), ('control', '--'):
             if part in by: ax.plot(by[part].sizes, by[part].auc, line, color=style(name)['color'], marker=style(name)['marker'], ms=3, lw=1,
@@ -85,7 +86,7 @@ def per_example_distribution(
     tables, # name to DataFrame with a row per example
 ):
     "ε of all examples, sorted: plug-in and certified"
-    fig,axs = plt.subplots(1, 2, figsize=(8.5, 3), sharex=True)
+    fig,axs = plt.subplots(1, 2, figsize=(8.5, _beside(len(tables), 3)), sharex=True)
     for name,t in tables.items():
         for ax,column in zip(axs, ('epsilon', 'certified')):
             v = np.sort(t[column].dropna())
@@ -105,7 +106,7 @@ def trade_off(
     delta=.05, # δ of the definition, in [0, 1)
 ):
     "Trade-off curves of three examples, with the lines of the ε that ε̂ reads off them"
-    h = hinge(retain), hinge(unlearn)
+    h = statistic(retain), statistic(unlearn)
     eps = epsilon(*h, delta)
     ranked = np.argsort(np.where(np.isnan(eps), -1, eps), kind='stable')
     fig,axs = plt.subplots(1, 3, figsize=(8, 2.8), sharey=True)
@@ -132,12 +133,17 @@ def save_figures(
 ) -> list: # paths of the files
     "Draw and save all figures of an audit"
     data_path,folder = Path(data_path), Path(out)/'figures'
-    figures = dict(audit_forest=forest(table), audit_sets=accuracy_by_size(sets), audit_examples=per_example_distribution(tables))
-    if 'control_epsilon' in table: figures['audit_control'] = forget_against_control(table)
-    for name in table.approach[1:]:
-        few = [z[:2000] for z in (read_logits(data_path/'logits_retain.npy'), read_logits(data_path/name/'logits_unlearn.npy'))]
-        figures[f'audit_trade_off_{name}'] = trade_off(*few, name, delta)
-    for name,fig in figures.items():
-        with atomic(folder/f'{name}.png') as tmp: fig.savefig(tmp, dpi=150)
+    def few(path): return read_logits(path)[:2000]
+    def drawn(): # one at a time: matplotlib keeps what is open
+        yield 'forest', forest(table)
+        yield 'sets', accuracy_by_size(sets)
+        yield 'examples', per_example_distribution(tables)
+        if 'control_epsilon' in table: yield 'control', forget_against_control(table)
+        for name in table.approach[1:]:
+            yield f'trade_off_{name}', trade_off(few(data_path/'logits_retain.npy'), few(data_path/name/'logits_unlearn.npy'), name, delta)
+    saved = []
+    for name,fig in drawn():
+        saved.append(folder/f'audit_{name}.png')
+        with atomic(saved[-1]) as tmp: fig.savefig(tmp, dpi=150)
         plt.close(fig)
-    return [folder/f'{name}.png' for name in figures]
+    return saved

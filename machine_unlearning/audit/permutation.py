@@ -55,14 +55,13 @@ def permutation_test(
     draws=999, # shuffles
     seed=0,
 ) -> Permutation:
-    "Test whether retrained and unlearned models are exchangeable; `ValueError` for an example whose scores are all equal"
+    "Test whether retrained and unlearned models are exchangeable; examples on which all models agree say nothing and count as 0"
     retain,unlearn = check_scores(retain, unlearn, least=3)
     (S,n),m = retain.shape, unlearn.shape[1]
-    flat = np.flatnonzero((np.ptp(retain, 1) == 0) | (np.ptp(unlearn, 1) == 0))
-    if len(flat): raise ValueError(f'expected scores that differ between models, found a single value at example {flat[0]}')
     labels = np.concatenate([[np.arange(n+m) >= n], shuffles(n, m, draws, seed)])
-    with np.errstate(divide='ignore', invalid='ignore'): # a shuffle may put equal scores together: infinite, and counted as such
-        total = sum(_jeffreys(np.concatenate([retain[s], unlearn[s]], 1), labels) for s in blocks((S, draws, 4)))/S
+    both = (np.concatenate([retain[s], unlearn[s]], 1) for s in blocks((S, draws, 4)))
+    with np.errstate(divide='ignore', invalid='ignore'): # equal scores on one side: infinite, and counted as such
+        total = sum(_jeffreys(x[np.ptp(x, 1) > 0], labels) for x in both)/S
     total = np.where(np.isnan(total), np.inf, total)
     return Permutation(float(total[0]), float(total[1:].mean()), p_value(total[0], total[1:]))
 

@@ -274,7 +274,7 @@ def verdict(
     bound = f'; certified ε of the median example ≥ {row["certified_median"]:.2f}'
     if row['set_certified'] > 0: bound += f', of the whole forget set ≥ {row["set_certified"]:.2f}'
     if row['set_accuracy'] == 1: bound += ' (no error left: more models could prove more)'
-    if not np.isfinite(row['epsilon']): bound += '; ε̂ is infinite'
+    if not np.isfinite(row['epsilon']): bound += '; ε̂ is infinite' if row['epsilon'] > 0 else '; ε̂ is undefined, as on examples where all its models agree'
     return f'{row["approach"]}: {words}{bound}'
 
 # %% ../../nbs/audit/20_result.ipynb #2e429517
@@ -292,7 +292,7 @@ def audit(
     names = approaches(data_path)
     for n in chosen or []: find_approach(data_path, n)
     retain = read_population(data_path)
-    if retain.n < 6: raise ValueError(f'{data_path}: an audit needs at least 6 retrained models, found {retain.n}')
+    if retain.n < 8: raise ValueError(f'{data_path}: an audit needs at least 8 retrained models, two halves of 4, found {retain.n}')
     original = read_population(data_path, 'original') if 'original' in names else None
     t_original = None
     if original is not None and retain.control is not None and original.control is not None:
@@ -301,7 +301,7 @@ def audit(
     pairs = [(retain.part(half[0], 'retain'), retain.part(half[1], 'baseline'))] + [(retain, read_population(data_path, n)) for n in chosen or names]
     rows,tables,sets = [], {}, {}
     for r,u in progress(pairs):
-        if u.n < 3: raise ValueError(f'{u.name}: an audit needs at least 3 models of each approach, found {u.n}')
+        if u.n < 4: raise ValueError(f'{data_path}/{u.name}: an audit needs at least 4 models of each approach, found {u.n}')
         try:
             found = attack(r.logits, u.logits, delta)
             row,tables[u.name],sets[u.name] = audit_row(r, u, found, t_original, alpha, delta, certified_delta, seed)

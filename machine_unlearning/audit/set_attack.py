@@ -53,9 +53,7 @@ def _log_predictive(
 ) -> np.ndarray: # (S, N)
     "Log density of every score under the Student t of the models outside its fold"
     n,mean,around = fit
-    constant = np.flatnonzero((around[:, np.unique(fold)] == 0).any(1))
-    if len(constant): raise ValueError(
-        f'expected training models whose scores differ, found a single value at example {constant[0]}')
+    around = np.maximum(around, n*np.spacing(abs(mean).astype(np.float32)).astype(float)**2/12)
     with np.errstate(divide='ignore', invalid='ignore'): # folds without a model in `fold` may have nothing to fit
         width = around*(1+1/n)
         peak = gammaln(n/2) - gammaln((n-1)/2) - np.log(np.pi*width)/2
