@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['to_layout', 'first_slot', 'read_logits', 'check_shape', 'regression', 'check_values', 'check_pair', 'blocks',
            'read_block', 'hinge', 'true_and_others', 'residual', 'statistic', 'check_scores', 'approaches',
-           'find_approach', 'measure', 'metric_columns', 'read_metrics']
+           'find_approach', 'read_about', 'measure', 'metric_columns', 'read_metrics']
 
 # %% ../nbs/20_logits.ipynb #c232c314
-import csv, mmap
+import csv, json, mmap
 import numpy as np
 from pathlib import Path
 from .core import check_name, in_order
@@ -169,6 +169,17 @@ def find_approach(
     if check_name(approach) not in found: raise ValueError(
         f'{data_path}: no approach {approach!r} (no {approach}/logits_unlearn.npy); found {", ".join(found) or "none"}')
     return Path(data_path)/approach
+
+def read_about(
+    folder, # of a population
+) -> dict: # empty where nothing is said
+    "How a population was made: its record.json"
+    path = Path(folder)/'record.json'
+    if not path.is_file(): return {}
+    try: found = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as e: raise ValueError(f'{path}: expected json, found {e}') from e
+    if not isinstance(found, dict): raise ValueError(f'{path}: expected a json object, found {type(found).__name__}')
+    return found
 
 # %% ../nbs/20_logits.ipynb #6b87cf1e
 def measure(

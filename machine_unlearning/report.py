@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['decisive', 'named_alike', 'certified_delta', 'accuracy_columns', 'with_budget', 'told_apart', 'remembered',
-           'headline', 'question', 'said', 'pictures', 'read_about', 'flat', 'pair', 'grouped', 'made', 'contents',
-           'files_read', 'made_with', 'settings', 'report', 'mu_report']
+           'headline', 'question', 'said', 'pictures', 'flat', 'pair', 'grouped', 'made', 'contents', 'files_read',
+           'made_with', 'settings', 'report', 'mu_report']
 
 # %% ../nbs/30_report.ipynb #e0684810
-import hashlib, json, numpy as np, pandas as pd
+import hashlib, numpy as np, pandas as pd
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +19,7 @@ from .audit.figures import accuracy_by_size, forest, forget_against_control, per
 from .audit.result import audit
 from .core import atomic, command, versions
 from .figures import accuracy_against_epsilon, epsilon_against_delta
-from .logits import approaches, find_approach, read_logits
+from .logits import approaches, find_approach, read_about, read_logits
 from .page import Column, named, number, picture, plain, scroll, section, share, shown, sortable, text, whole
 
 # %% ../nbs/30_report.ipynb #b43b1c57
@@ -137,17 +137,6 @@ def pictures(
     return found
 
 # %% ../nbs/30_report.ipynb #7d95e679
-def read_about(
-    folder: Path,
-) -> dict: # empty where nothing is said
-    "The record of a population"
-    path = folder/'record.json'
-    if not path.is_file(): return {}
-    try: found = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as e: raise ValueError(f'{path}: expected json, found {e}') from e
-    if not isinstance(found, dict): raise ValueError(f'{path}: expected a json object, found {type(found).__name__}')
-    return found
-
 def flat(
     value, # anything json can hold
     at='', # name of the value

@@ -49,7 +49,8 @@ def accuracy_by_size(
         for part,line in ('forget', '-'), ('control', '--'):
             if part in by: ax.plot(by[part].sizes, by[part].auc, line, color=style(name)['color'], marker=style(name)['marker'], ms=3, lw=1,
                                    alpha=1 if part == 'forget' else .5, label=name if part == 'forget' else None)
-    ax.set(xscale='log', xlabel='examples that the attacker sees, k', ylabel='AUC of the attack', ylim=(.35, 1.03), title='Weak traces add up (dashed: control examples)')
+    ax.set(xscale='log', xlabel='examples that the attacker sees, k', ylabel='AUC of the attack', ylim=(.35, 1.03),
+           title='Weak traces add up' + (' (dashed: control examples)' if any('control' in by for by in sets.values()) else ''))
     ax.axhline(.5, color='.7', lw=.7)
     ax.legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5))
     fig.tight_layout()

@@ -8,7 +8,7 @@ __all__ = ['Population', 'read_population', 'checked_pairs', 'sample', 'per_exam
            'audit']
 
 # %% ../../nbs/audit/20_result.ipynb #ea912736
-import json, numpy as np, pandas as pd
+import numpy as np, pandas as pd
 from dataclasses import dataclass
 from pathlib import Path
 from ..attack import attack, check_delta, check_labels
@@ -24,7 +24,7 @@ from .permutation import epsilon_excess, permutation_test
 from .resampling import Interval, epsilon_interval, subset_interval
 from .scores import check_alpha, closeness, score
 from .set_attack import set_attack_blocks
-from ..logits import approaches, blocks, check_pair, check_values, find_approach, measure, read_block, read_logits, read_metrics, regression, statistic
+from ..logits import approaches, blocks, check_pair, check_values, find_approach, measure, read_about, read_block, read_logits, read_metrics, regression, statistic
 
 # %% ../../nbs/audit/20_result.ipynb #ab8547f0
 @dataclass
@@ -56,9 +56,9 @@ def read_population(
     "Map the files of a population"
     folder = Path(data_path) if approach is None else find_approach(data_path, approach)
     kind = 'retain' if approach is None else 'unlearn'
-    control,about = folder/f'control_{kind}.npy', folder/'record.json'
-    said = json.loads(about.read_text()) if about.is_file() else None
-    one = approach is not None and (said is None or said.get('originals') == 'one')
+    control = folder/f'control_{kind}.npy'
+    said = (folder/'record.json').is_file()
+    one = approach is not None and (not said or read_about(folder).get('originals') == 'one')
     logits = read_logits(folder/f'logits_{kind}.npy')
     found = Population(approach or 'retain', logits, read_logits(control) if control.is_file() else None, read_metrics(folder/'metrics.csv', measure(logits)), one)
     if found.control is not None and found.control.shape[1] != found.logits.shape[1]: raise ValueError(

@@ -178,8 +178,7 @@ def set_attack_blocks(
         last = first + len(retain)
         if last > S or (first and models != (totals[0].shape[1], totals[1].shape[1])): raise ValueError(
             f'expected {S} examples of the same models in all blocks, found at least {last} and {models[0]} + {models[1]} models')
-        try: ratios = *_ratios(retain, unlearn, *labels), *_split_ratios(retain, unlearn, *halves)
-        except ValueError as e: raise ValueError(f'in the block that starts at example {first}: {e}') from None
+        ratios = *_ratios(retain, unlearn, *labels), *_split_ratios(retain, unlearn, *halves)
         sums = [member[first:last].T @ x for x in ratios]
         totals = [a+b for a,b in zip(totals, sums)] if first else sums
         first = last
