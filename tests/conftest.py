@@ -1,10 +1,13 @@
-import os
+import multiprocessing, os
 from pathlib import Path
 import pytest
 
 root = Path(__file__).resolve().parent.parent
 os.environ.setdefault('MU_SHARED', str(root.parent/'shared'))
 os.environ['TQDM_DISABLE'] = '1'
+
+context = multiprocessing.get_context('forkserver') # imports what all processes need once, and forks them from there
+context.set_forkserver_preload(['torch', 'pandas', 'seaborn', 'scipy.stats', 'sklearn.datasets', 'nbdev.test', 'fastcore.test'])
 
 @pytest.fixture
 def shared():

@@ -1,7 +1,7 @@
 "Every notebook runs from top to bottom under nbdev's own rules (`#| eval: false`, `tst_flags`), in a process of its own."
-import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 import pytest
+from conftest import context
 from nbdev.config import get_config
 from nbdev.doclinks import nbglob
 from nbdev.test import test_nb as run_nb
@@ -10,6 +10,6 @@ cfg = get_config()
 
 @pytest.mark.parametrize('nb', sorted(nbglob(cfg.nbs_path, as_path=True)), ids=lambda p: str(p.relative_to(cfg.nbs_path).with_suffix('')))
 def test_notebook(nb):
-    with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool: # a notebook may register methods or draw figures
+    with ProcessPoolExecutor(1, context) as pool: # a notebook may register methods or draw figures
         ok,_ = pool.submit(run_nb, nb.absolute(), skip_flags=cfg.tst_flags.split(), basepath=cfg.config_path).result()
     assert ok
