@@ -29,6 +29,9 @@ class Data:
     @property
     def regression(self): return self.y.is_floating_point()
 
+    @property
+    def measure(self): return 'mae' if self.regression else 'accuracy' # what is told of a model's answers
+
     def _each(self, f): return Data(f(self.x), f(self.y), None if self.subject is None else f(self.subject))
     def __len__(self): return len(self.y)
     def __getitem__(self, i): return self._each(lambda t: t[i])

@@ -6,10 +6,10 @@
 __all__ = ['run_unit', 'answer', 'count_workers', 'run']
 
 # %% ../nbs/10_population.ipynb #2bb6424b
-import concurrent.futures as cf, functools, math, os, threading, time, torch
+import concurrent.futures as cf, functools, math, os, threading, torch
 from dataclasses import asdict, replace
 from pathlib import Path
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, stop_at
 from .core import Failed, Paused, versions
 from .engine import Inline, cores, processes, work
 from .plan import Plan, Unit, experiment, read_sets, seed_of, settings_of, share, task_of, trained, units
@@ -69,8 +69,7 @@ def _judge(model, parts, transform):
         if not z.isfinite().all(): raise FloatingPointError(f'the model answers with numbers that are not finite on the {name} set')
     found = {name: performance(z, getattr(parts, name).y) for name,z in tensors.items()}
     found |= {name: evaluate(model, getattr(parts, name), transform) for name in ('retain', 'test')}
-    measure = 'mae' if parts.forget.regression else 'accuracy'
-    return {name: z.cpu() for name,z in tensors.items()}, {f'{name}_{measure}': a for name,a in found.items()}
+    return {name: z.cpu() for name,z in tensors.items()}, {f'{name}_{parts.forget.measure}': a for name,a in found.items()}
 
 def _device(device):
     return f'{device} ({torch.cuda.get_device_name(device)})' if torch.device(device).type == 'cuda' else str(device)
@@ -108,7 +107,7 @@ def run(
     time_budget=None, # seconds of making models after which to stop; the next run goes on
 ) -> Path: # the folder with the records
     "Make all missing models of a plan and write its records; `Failed` lists the units that could not be made, `Paused` says what is left"
-    if time_budget is not None and not time_budget > 0: raise ValueError(f'time budget: expected seconds above 0, found {time_budget}')
+    stop_at(time_budget) # refused before anything is loaded
     task,shared = task_of(plan), experiment(plan)
     check_out(plan, shared)
     n = 1 if executor else count_workers(plan, task, workers)
@@ -120,8 +119,7 @@ def run(
         f = functools.partial(run_unit, replace(plan, task=task.bare(), imports=_imports(plan)), share(plan, shared))
         ahead = 1000 if executor and not isinstance(executor, Inline) else 1 if n == 1 else 2*n
         make = functools.partial(processes, min(n, len(todo)), _devices(plan))
-        deadline = math.inf if time_budget is None else time.time() + time_budget # loading does not count: some work is done by every call
-        failures,left = work(todo, f, executor, make, ahead, deadline, finished)
+        failures,left = work(todo, f, executor, make, ahead, stop_at(time_budget), finished) # loading does not count: some work is done by every call
     if left: raise Paused(f'{left} of {len(everything)} models are left after {time_budget:g} s'
                           f'{f", {len(failures)} have failed" if failures else ""}; the same call goes on')
     for a in ('retain', *plan.approaches):

@@ -6,11 +6,10 @@
 __all__ = ['mu_pretrain']
 
 # %% ../nbs/15_pretrain.ipynb #ed73675c
-import math, time, torch
 from fastcore.meta import delegates
 from pathlib import Path
 from safetensors.torch import save_file
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, stop_at
 from .core import atomic, command
 from .plan import task_of
 from .train import evaluate, fit, one_thread, seeded, supervised
@@ -30,7 +29,7 @@ def mu_pretrain(
     if path.exists(): raise ValueError(f'{path}: exists already and is not replaced')
     plan = make_plan(approaches='', **kwargs)
     task = task_of(plan)
-    data,checkpoint = (task.train + task.held_out).to(plan.device), Checkpoint(path.with_suffix('.pt'), time.time() + (time_budget or math.inf))
+    data,checkpoint = (task.train + task.held_out).to(plan.device), Checkpoint(path.with_suffix('.pt'), stop_at(time_budget))
     path.parent.mkdir(parents=True, exist_ok=True)
     with one_thread(), seeded(plan.seed) as gen:
         model = fit(task.network().to(plan.device), data, task.recipe, task.transform, gen, objective=supervised(task.loss), checkpoint=checkpoint)

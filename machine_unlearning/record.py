@@ -116,7 +116,7 @@ def collect(
     _stack(folder/forget, 'forget', parts.forget, records, task.outputs)
     _stack(folder/control, 'control', parts.control, records, task.outputs)
     with atomic(folder/'metrics.csv') as tmp, tmp.open('w', newline='') as f:
-        rows = csv.DictWriter(f, columns('mae' if task.regression else 'accuracy'), extrasaction='ignore', lineterminator='\n')
+        rows = csv.DictWriter(f, columns(task.train.measure), extrasaction='ignore', lineterminator='\n')
         rows.writeheader()
         rows.writerows(about)
 
