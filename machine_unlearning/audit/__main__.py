@@ -6,7 +6,7 @@
 __all__ = ['show', 'mu_audit']
 
 # %% ../../nbs/audit/30_audit.ipynb #924eaf30
-import numpy as np, textwrap
+import numpy as np, re, textwrap
 from pathlib import Path
 from tqdm import tqdm
 from .figures import save_figures
@@ -30,7 +30,7 @@ def show(
                  'set AUC': number(r['set_auc']), 'p': f'{r["p_value"]:.3f}', 'KLOM': number(r['klom_mean']), 'ToW': number(r['tow'])}
         lines.append(line)
     head,_,body = type(rows)(lines).to_string(index=False).partition('\n')
-    return head.replace('ε̂', ' ε̂') + '\n' + body # the accent was counted as a column and is none
+    return re.sub('(control )?ε̂', r' \g<0>', head) + '\n' + body # the accent was counted as a column and is none
 
 # %% ../../nbs/audit/30_audit.ipynb #339b22cc
 @command
