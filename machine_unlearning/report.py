@@ -13,11 +13,10 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 from fastcore.xml import Code, H1, Header, Li, P, Small, Span, Strong, Table, Tbody, Td, Th, Thead, Tr, Ul
-from tqdm import tqdm
 from .attack import budget, percent, references, table
 from .audit.figures import accuracy_by_size, forest, forget_against_control, per_example_distribution
-from .audit.result import audit
-from .core import atomic, command, versions
+from .audit.result import audit, bar
+from .core import atomic, command, listed, versions
 from .figures import accuracy_against_epsilon, epsilon_against_delta
 from .logits import approaches, find_approach, read_about, read_logits
 from .page import Column, named, number, picture, plain, scroll, section, share, shown, sortable, text, whole
@@ -256,8 +255,7 @@ def mu_report(
     "Audit what was forgotten and write one html page. Example: mu_report data/digits --out digits.html"
     path = Path(out or Path(data_path)/'report.html')
     if path.is_dir(): raise ValueError(f'{path}: expected the name of an html file, found a folder')
-    chosen = [a.strip() for a in approach.split(',')] if approach else None
-    page = report(data_path, chosen, alpha, delta, seed, lambda pairs: tqdm(pairs, desc='audit', unit='approach'))
+    page = report(data_path, listed(approach) if approach else None, alpha, delta, seed, bar)
     with atomic(path) as tmp: tmp.write_text(page, encoding='utf-8', errors='replace')
     print(path)
 

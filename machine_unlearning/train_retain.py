@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from fastcore.meta import delegates
 from pathlib import Path
-from .core import command
+from .core import command, listed
 from .plan import Plan, task_of
 from .population import run
 from .unlearn import methods, study_methods
@@ -37,7 +37,7 @@ def make_plan(
 ) -> Plan:
     "A plan from the options of the commands"
     options = dict(data_dir=data_dir, epochs=epochs, width=width, limit=limit, size=size, loss=loss, weights=weights)
-    asked = study_methods if approaches is None else [a.strip() for a in approaches.split(',') if a.strip()]
+    asked = study_methods if approaches is None else [a for a in listed(approaches) if a]
     names = tuple(dict.fromkeys(n for a in asked for n in (methods if a == 'all' else [a]))) # each once
     plan = Plan(Path(out or Path('data')/task.replace(':', '-')), task, {k: v for k,v in options.items() if v is not None}, names, n, forget, seed, device,
         originals, read_settings(settings) if settings else {}, tuple(imports.split(',')) if imports else ())

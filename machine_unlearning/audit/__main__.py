@@ -8,10 +8,9 @@ __all__ = ['show', 'mu_audit']
 # %% ../../nbs/audit/30_audit.ipynb #924eaf30
 import numpy as np, re, textwrap
 from pathlib import Path
-from tqdm import tqdm
 from .figures import save_figures
-from .result import audit
-from ..core import atomic, command
+from .result import audit, bar
+from ..core import atomic, command, listed
 
 # %% ../../nbs/audit/30_audit.ipynb #eda2c7d4
 def show(
@@ -43,8 +42,7 @@ def mu_audit(
     out: str = None, # folder for audit.csv, audit_<approach>.csv and figures, by default data_path
 ):
     "Audit what was forgotten: table, verdicts, files. Example: mu_audit data/digits --approach finetune,hybrid"
-    chosen = [a.strip() for a in approach.split(',')] if approach else None
-    rows,tables,sets = audit(data_path, chosen, alpha, delta, seed=seed, progress=lambda pairs: tqdm(pairs, desc='audit', unit='approach'))
+    rows,tables,sets = audit(data_path, listed(approach) if approach else None, alpha, delta, seed=seed, progress=bar)
     folder = Path(out or data_path)
     for name,table in tables.items():
         with atomic(folder/f'audit_{name}.csv') as tmp: table.to_csv(tmp, index_label='example')

@@ -135,13 +135,14 @@ def save_figures(
     "Draw and save all figures of an audit"
     data_path,folder = Path(data_path), Path(out)/'figures'
     def few(path): return read_logits(path)[:2000]
+    retain = few(data_path/'logits_retain.npy')
     def drawn(): # one at a time: matplotlib keeps what is open
         yield 'forest', forest(table)
         yield 'sets', accuracy_by_size(sets)
         yield 'examples', per_example_distribution(tables)
         if 'control_epsilon' in table: yield 'control', forget_against_control(table)
         for name in table.approach[1:]:
-            yield f'trade_off_{name}', trade_off(few(data_path/'logits_retain.npy'), few(data_path/name/'logits_unlearn.npy'), name, delta)
+            yield f'trade_off_{name}', trade_off(retain, few(data_path/name/'logits_unlearn.npy'), name, delta)
     saved = []
     for name,fig in drawn():
         saved.append(folder/f'audit_{name}.png')
