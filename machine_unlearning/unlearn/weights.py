@@ -82,6 +82,9 @@ def _blank(model):
         for p in twin.parameters():
             if p.requires_grad: p.fill_(torch.nan)
     _reset(twin)
+    with torch.no_grad():
+        for p,old in zip(twin.parameters(), model.parameters()):
+            if not p.requires_grad: p.copy_(old)
     return twin
 
 def _made(model, request):
