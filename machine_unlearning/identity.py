@@ -6,7 +6,7 @@
 __all__ = ['content', 'architecture']
 
 # %% ../nbs/18_identity.ipynb #36434bf9
-import dis, functools, hashlib, importlib, importlib.util, sys, sysconfig, types
+import copyreg, dis, functools, hashlib, importlib, importlib.util, sys, sysconfig, types
 import numpy as np, torch
 from pathlib import Path
 
@@ -277,8 +277,9 @@ def _(o, c): c.add(o.func, o.attrname)
 
 # %% ../nbs/18_identity.ipynb #61e24d57
 def _feed_object(o, c):
-    try: kept = o.__reduce_ex__(4)
-    except Exception as e: _refuse(o, c, e)
+    reduce = copyreg.dispatch_table.get(type(o), lambda o: o.__reduce_ex__(4))
+    try: kept = reduce(o)
+    except Exception as e: _refuse(o, c, e) # any class may raise anything here
     c.tell('object')
     c.add(type(o), type(o).__name__)
     if isinstance(kept, str): return c.tell(getattr(o, '__module__', ''), kept)
