@@ -46,10 +46,13 @@ def test_readme_links():
     pages = {docs.plain(n) for n in docs.notebooks()}
     pictures = re.findall(r'\]\((?!https?:)([^)#]+)', readme())
     linked = re.findall(rf'\]\({docs.get_config().doc_host}/machine-unlearning/([^)#]+)\.html', readme())
-    files = re.findall(r'machine-unlearning/blob/main/([^)#]+)', readme())
     assert pictures and [p for p in pictures if not (root/p).is_file()] == []
     assert linked and [p for p in linked if p not in pages] == []
-    assert files and [p for p in files if not (root/p).is_file()] == []
+
+def test_links_to_files_of_the_repository():
+    texts = [readme(), *((root/'nbs'/n).read_text() for n in docs.notebooks()), (root/'_quarto.yml').read_text()]
+    files = {f for t in texts for f in re.findall(r'machine-unlearning/blob/main/([^)#"\s\\]+)', t)}
+    assert len(files) > 8 and sorted(f for f in files if not (root/f).is_file()) == []
 
 @pytest.mark.parametrize('module', [p.stem for p in (root/'nbs').glob('[034]*.ipynb')])
 def test_audit_half_imports_no_torch(module):
