@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['first_slot', 'to_layout', 'blocks', 'read_block', 'hinge', 'true_and_others', 'residual', 'statistic', 'check_scores',
-           'read_logits', 'read_metrics']
+           'check_alpha', 'check_delta', 'read_logits', 'read_metrics']
 
 # %% ../nbs/02_logits.ipynb #c232c314
 import mmap
@@ -142,3 +142,16 @@ def check_scores(
     if not (np.isfinite(retain).all() and np.isfinite(unlearn).all()): raise ValueError(
         'expected finite scores, found NaN or infinity')
     return retain, unlearn
+
+# %% ../nbs/02_logits.ipynb #d5fdbc09
+def check_alpha(
+    alpha, # level, or one minus a confidence
+):
+    "Refuse an α outside (0, 1)"
+    if not 0 < alpha < 1: raise ValueError(f'alpha: expected a number strictly between 0 and 1, found {alpha}')
+
+def check_delta(
+    delta, # δ of the definition
+):
+    "Refuse a δ outside [0, 1)"
+    if not 0 <= delta < 1: raise ValueError(f'delta: expected a number in [0, 1), found {delta}')

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tqdm import tqdm
-from ..attack import attack, check_delta
+from ..attack import attack
 from .bayes import credible
-from .certified import ceiling, certified, simultaneous_table
+from .certified import certified, simultaneous_table
 from .competition import competition_epsilon, final_score, forgetting_quality
+from .counting import ceiling
 from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom, klom_audit
 from .membership import rmia, u_lira
@@ -24,10 +25,10 @@ from .memory import memory, memory_halves, memory_left, memory_p_value
 from .outputs import outputs, tow
 from .permutation import epsilon_excess, permutation_test
 from .resampling import Interval, epsilon_interval, subset_interval
-from .scores import check_alpha, closeness, score
+from .scores import closeness, score
 from .set_attack import set_attack_blocks
 from ..layout import approaches, check_labels, check_pair, check_values, files, find_approach, read_record, regression
-from ..logits import blocks, read_block, statistic
+from ..logits import blocks, check_alpha, check_delta, read_block, statistic
 
 # %% ../../nbs/audit/51_result.ipynb #ab8547f0
 @dataclass
