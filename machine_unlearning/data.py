@@ -179,12 +179,19 @@ def _short(text): return repr(text) if len(text) < 80 else f'{text[:20]!r}… of
 
 def _text_indices(path):
     "Indices in a text file; `ValueError` names the first word that is none"
-    try: words = path.read_text(encoding='utf-8-sig').replace(',', ' ').split()
+    try: text = path.read_text(encoding='utf-8-sig').replace(',', ' ')
     except UnicodeDecodeError as e: raise ValueError(f'{path}: expected text in UTF-8, found other bytes') from e
-    for w in words:
+    for w in text.split():
         if not (w.isascii() and w.isdigit()): raise ValueError(f'{path}: expected indices from 0, found {_short(w)}')
         if len(w.lstrip('0')) > 18: raise ValueError(f'{path}: index {_short(w)} out of range') # more than 64 bits
-    return [int(w) for w in words]
+    if _counted([l.split() for l in text.splitlines() if l.strip()]):
+        raise ValueError(f'{path}: expected indices alone, found two columns of which the first counts the lines')
+    return [int(w) for w in text.split()]
+
+def _counted(rows):
+    "Whether the first of two columns counts 0, 1, 2, …, as the index of a table does"
+    if len(rows) < 2 or any(len(row) != 2 for row in rows): return False
+    return [int(first) for first,_ in rows] == list(range(len(rows)))
 
 def _saved_indices(path):
     "Array in a file of numpy's or torch's"
