@@ -100,7 +100,13 @@ def own_memory(
     state: dict, # name to tensor, as in a state dict
 ) -> dict: # on the CPU
     "Copy tensors so that no two share memory, however they were tied, viewed or expanded"
-    return {k: v.detach().cpu().contiguous().clone() for k,v in state.items()}
+    seen,found = set(), {}
+    for k,v in state.items():
+        v = v.detach().cpu().contiguous()
+        where = v.untyped_storage().data_ptr()
+        found[k] = v.clone() if where in seen else v
+        seen.add(where)
+    return found
 
 def _kept(model):
     "The weights of a network as bytes of a file"
