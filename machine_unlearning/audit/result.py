@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tqdm import tqdm
-from ..attack import attack_all
+from ..attack import attack
 from .bayes import credible
 from .certified import certified, simultaneous_table
 from .competition import competition_epsilon, final_score, forgetting_quality
@@ -224,7 +224,7 @@ def audit_row(
     if retain.control is None or unlearn.control is None: return row, table, dict(forget=sets)
     there = retain.on_control(), unlearn.on_control()
     control,control_sets = per_example(*there, alpha, certified_delta, seed)
-    control = dict(epsilon=attack_all(there[0].logits, {'control': there[1].logits}, delta)['control'].epsilon) | resampled(*there, alpha, delta, seed) | examples_row(control, control_sets, alpha)
+    control = dict(epsilon=attack(*(p.logits for p in there), delta).epsilon) | resampled(*there, alpha, delta, seed) | examples_row(control, control_sets, alpha)
     control |= outputs_row(*there, seed)
     row |= {'control_' + k: v for k,v in control.items()}
     row |= {k + '_minus_control': _difference(row[k], control[k]) for k in ('epsilon', 'excess', 'certified_median', 'set_auc', 'lira_auc', 'klom_mean', 'js')}
@@ -303,7 +303,7 @@ def audit(
     for r,u in progress(pairs):
         if u.n < 4: raise ValueError(f'{data_path}/{u.name}: an audit needs at least 4 models of each approach, found {u.n}')
         try:
-            found = attack_all(r.logits, {'unlearned logits': u.logits}, delta)['unlearned logits']
+            found = attack(r.logits, u.logits, delta)
             row,tables[u.name],sets[u.name] = audit_row(r, u, found, t_original, alpha, delta, certified_delta, seed)
         except ValueError as e: raise ValueError(f'{data_path}/{u.name}: {e}') from e
         rows.append(row | dict(verdict=verdict(row, sets[u.name])))
