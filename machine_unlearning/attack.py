@@ -207,8 +207,8 @@ def passes(
 def _rows(data_path, delta, kind):
     "Rows of the table as dicts: without pandas, whose import takes longer than the attack"
     check_kind(kind)
-    retain = read_record(data_path, kind=kind)
-    unlearned = {n: read_record(data_path, n, kind) for n in approaches(data_path)}
+    names,retain = approaches(data_path), read_record(data_path, kind=kind)
+    unlearned = {n: read_record(data_path, n, kind) for n in names}
     for n,u in unlearned.items(): check_pair(retain.logits, u.logits, files(data_path, n).logits)
     found = attack_all(retain.logits, {'baseline': None} | {n: u.logits for n,u in unlearned.items()}, delta)
     retraining = passes(retain.metrics)
