@@ -6,7 +6,8 @@
 __all__ = ['tasks', 'Task', 'digits', 'cifar10', 'face_age', 'make_task', 'Split', 'split', 'by_person']
 
 # %% ../nbs/17_task.ipynb #3999a317
-import functools, importlib, inspect, torch
+import functools, importlib, inspect
+import numpy as np, torch
 import torch.nn.functional as F
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,11 +42,13 @@ class Task:
 
     def network(self):
         "A network as it is before training"
-        return start_from(self.model(), self.start) if self.start else self.model()
+        if not self.start: return self.model()
+        return start_from(self.model(), self.start, self.transform(self.train.x[:1]))
 
     def bare(self):
-        "The task without its data: small enough to travel"
-        return replace(self, train=None, held_out=None)
+        "Return the task without its data, but for an empty picture of one example: small enough to travel"
+        blank = Data(torch.zeros_like(self.train.x[:1]), torch.zeros_like(self.train.y[:1]))
+        return replace(self, train=blank, held_out=blank)
 
 # %% ../nbs/17_task.ipynb #536bd925
 def _cut(data, limit): return data[:limit] if limit else data

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tqdm import tqdm
-from ..attack import attack, check_delta, check_labels
+from ..attack import attack, check_labels
 from .bayes import credible
-from .certified import ceiling, certified, simultaneous_table
+from .certified import certified, simultaneous_table
 from .competition import competition_epsilon, final_score, forgetting_quality
+from .counting import ceiling
 from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom, klom_audit
 from .membership import rmia, u_lira
@@ -24,9 +25,9 @@ from .memory import memory, memory_halves, memory_left, memory_p_value
 from .outputs import outputs, tow
 from .permutation import epsilon_excess, permutation_test
 from .resampling import Interval, epsilon_interval, subset_interval
-from .scores import check_alpha, closeness, score
+from .scores import closeness, score
 from .set_attack import set_attack_blocks
-from ..logits import approaches, blocks, check_pair, check_values, find_approach, measure, read_about, read_block, read_logits, read_metrics, regression, statistic
+from ..logits import approaches, blocks, check_alpha, check_delta, check_pair, check_values, find_approach, measure, read_about, read_block, read_logits, read_metrics, regression, statistic
 
 # %% ../../nbs/audit/51_result.ipynb #ab8547f0
 @dataclass

@@ -51,7 +51,7 @@ def _nearest(model, request, steps, radius):
 
 # %% ../../nbs/unlearn/34_amun.ipynb #ee5cd1b4
 @method('AMUN', paper='Ebrahimpour-Boroojeny et al., ICML 2025', year=2025, link='https://arxiv.org/abs/2503.00917',
-    ranges=dict(lr=('log', 1e-4, .1), radius=('log', .01, 1), steps=('int', 2, 50)), budget=.071, regression=False)
+    ranges=dict(lr=('log', 1e-4, .1), radius=('log', .01, 1), steps=('int', 2, 50)), budget=.071, needs=['classes'])
 def amun(
     model, # the original's copy
     request: Request,

@@ -9,7 +9,7 @@ __all__ = ['uphill', 'project', 'uam']
 import math, torch
 from ..train import per_epoch
 from .core import Request, cycle, method
-from .influence import gradient
+from .gradients import gradient
 
 # %% ../../nbs/unlearn/36_flat.ipynb #b292cbe3
 def uphill(
@@ -47,7 +47,7 @@ class _Perturbed:
             for n,v in [*model.named_parameters(), *model.named_buffers()]: v.copy_(self.real[n])
 
 # %% ../../nbs/unlearn/36_flat.ipynb #388b55aa
-@method('Unlearning-aware minimisation (UAM)', paper='Kim et al., NeurIPS 2025', year=2025, regression=True, budget=.115,
+@method('Unlearning-aware minimisation (UAM)', paper='Kim et al., NeurIPS 2025', year=2025, budget=.115,
     link='https://neurips.cc/virtual/2025/poster/116406',
     ranges=dict(lr=('log', 1e-4, .1), rho=('log', .01, 5), gamma=('float', 0, 1)))
 def uam(

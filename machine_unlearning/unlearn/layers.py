@@ -9,7 +9,7 @@ __all__ = ['layers', 'train_last', 'cf_k', 'eu_k']
 import torch.nn as nn
 from ..models import called
 from .core import Request, method
-from .teachers import norms, renew
+from .weights import norms, renew
 
 # %% ../../nbs/unlearn/27_layers.ipynb #a9fab2cb
 def layers(
@@ -39,8 +39,7 @@ def train_last(
     if k < 1: raise ValueError(f'k: expected at least 1 layer, the classifier, found {k}')
     found = layers(model, request.transform(request.retain.x[:1]))
     frozen,last = [[m for layer in part for m in layer] for part in (found[:-k], found[-k:])]
-    if fresh:
-        for m in last: renew(m, request.gen)
+    if fresh: renew(model, request, last)
     before,chosen = [(p, p.requires_grad) for p in model.parameters()], {p for m in last for p in m.parameters()}
     for p,trained in before: p.requires_grad_(trained and p in chosen)
     def mode(model):
@@ -51,7 +50,7 @@ def train_last(
 
 # %% ../../nbs/unlearn/27_layers.ipynb #c3b32ef7
 _goel = dict(reads=['retain'], paper='Goel et al., arXiv 2022', year=2022, link='https://arxiv.org/abs/2201.06640',
-    ranges=dict(lr=('log', 1e-4, 1e-1), k=('int', 1, 10)), budget=.049, regression=True)
+    ranges=dict(lr=('log', 1e-4, 1e-1), k=('int', 1, 10)), budget=.049)
 
 @method('CF-k', **_goel)
 def cf_k(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..data import split_control
 from ..train import evaluate
 from .core import Request, method
-from .distil import divergence
+from .targets import divergence
 
 # %% ../../nbs/unlearn/25_scrub.ipynb #124e9b5f
 def distance(
@@ -46,7 +46,7 @@ def rounds(
 
 # %% ../../nbs/unlearn/25_scrub.ipynb #ce68cf26
 _kurmanji = dict(reads=['retain', 'forget', 'teacher'], paper='Kurmanji et al., NeurIPS 2023', year=2023,
-    link='https://arxiv.org/abs/2302.09880', budget=.067, regression=True,
+    link='https://arxiv.org/abs/2302.09880', budget=.067,
     ranges=dict(lr=('log', 1e-5, 1e-1), max_epochs=('int', 1, 5), alpha=('log', 1e-3, 1), gamma=('float', .5, 1),
         temperature=('float', 1, 8)))
 
