@@ -18,7 +18,7 @@ from .audit.figures import accuracy_by_size, forest, forget_against_control, per
 from .audit.result import audit, bar
 from .core import atomic, command, listed, versions
 from .figures import accuracy_against_epsilon, epsilon_against_delta
-from .logits import approaches, find_approach, read_about, read_logits
+from .layout import approaches, files, find_approach, read_about, read_logits
 from .page import Column, named, number, picture, plain, scroll, section, share, shown, sortable, text, whole
 
 # %% ../nbs/41_report.ipynb #b43b1c57
@@ -183,8 +183,8 @@ def files_read(
 ) -> list:
     "Name, contents and sha256 of every file behind the numbers"
     found = []
-    for folder in data_path, *folders.values():
-        for path in sorted(p for pattern in ('logits_*.npy', 'control_*.npy', 'metrics.csv', 'record.json') for p in folder.glob(pattern)):
+    for name in None, *folders:
+        for path in sorted(p for p in files(data_path, name) if p.is_file()):
             with path.open('rb') as f: found.append((str(path.relative_to(data_path)), contents(path), hashlib.file_digest(f, 'sha256').hexdigest()))
     head = Tr(*[Th(h, scope='col') for h in ('file', 'contents', 'sha256')])
     body = [Tr(Th(name, scope='row'), Td(what), Td(Code(checksum))) for name,what,checksum in found]

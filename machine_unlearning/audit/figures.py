@@ -11,7 +11,8 @@ from pathlib import Path
 from ..attack import epsilon, error_rates
 from ..core import atomic
 from ..figures import style
-from ..logits import read_logits, statistic
+from ..layout import files, read_logits
+from ..logits import statistic
 
 # %% ../../nbs/audit/52_figures.ipynb #f383a2c2
 def _rows(table): return list(table.itertuples())[::-1] # the first approach on top
@@ -134,15 +135,15 @@ def save_figures(
 ) -> list: # paths of the files
     "Draw and save all figures of an audit"
     data_path,folder = Path(data_path), Path(out)/'figures'
-    def few(path): return read_logits(path)[:2000]
-    retain = few(data_path/'logits_retain.npy')
+    def few(approach): return read_logits(files(data_path, approach).logits)[:2000]
+    retain = few(None)
     def drawn(): # one at a time: matplotlib keeps what is open
         yield 'forest', forest(table)
         yield 'sets', accuracy_by_size(sets)
         yield 'examples', per_example_distribution(tables)
         if 'control_epsilon' in table: yield 'control', forget_against_control(table)
         for name in table.approach[1:]:
-            yield f'trade_off_{name}', trade_off(retain, few(data_path/name/'logits_unlearn.npy'), name, delta)
+            yield f'trade_off_{name}', trade_off(retain, few(name), name, delta)
     saved = []
     for name,fig in drawn():
         saved.append(folder/f'audit_{name}.png')

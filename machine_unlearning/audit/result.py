@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tqdm import tqdm
-from ..attack import attack, check_labels
+from ..attack import attack
 from .bayes import credible
 from .certified import certified, simultaneous_table
 from .competition import competition_epsilon, final_score, forgetting_quality
@@ -27,7 +27,8 @@ from .permutation import epsilon_excess, permutation_test
 from .resampling import Interval, epsilon_interval, subset_interval
 from .scores import closeness, score
 from .set_attack import set_attack_blocks
-from ..logits import approaches, blocks, check_alpha, check_delta, check_pair, check_values, find_approach, measure, read_about, read_block, read_logits, read_metrics, regression, statistic
+from ..layout import approaches, check_labels, check_pair, check_values, files, find_approach, read_record, regression
+from ..logits import blocks, check_alpha, check_delta, read_block, statistic
 
 # %% ../../nbs/audit/51_result.ipynb #ab8547f0
 @dataclass
@@ -57,16 +58,10 @@ def read_population(
     approach=None, # name of an approach; None for the retrained models
 ) -> Population:
     "Map the files of a population"
-    folder = Path(data_path) if approach is None else find_approach(data_path, approach)
-    kind = 'retain' if approach is None else 'unlearn'
-    control = folder/f'control_{kind}.npy'
-    said = (folder/'record.json').is_file()
-    one = approach is not None and (not said or read_about(folder).get('originals') == 'one')
-    logits = read_logits(folder/f'logits_{kind}.npy')
-    found = Population(approach or 'retain', logits, read_logits(control) if control.is_file() else None, read_metrics(folder/'metrics.csv', measure(logits)), one)
-    if found.control is not None and found.control.shape[1] != found.logits.shape[1]: raise ValueError(
-        f'{control}: expected {found.n} models as in the logits, found {found.control.shape[1] - 1}')
-    return found
+    if approach is not None: find_approach(data_path, approach)
+    found,said = read_record(data_path, approach), files(data_path, approach).about.is_file()
+    one = approach is not None and (not said or found.about.get('originals') == 'one')
+    return Population(approach or 'retain', found.logits, found.control, found.metrics, one)
 
 # %% ../../nbs/audit/51_result.ipynb #72361705
 def checked_pairs(
@@ -80,7 +75,7 @@ def checked_pairs(
     for s in blocks((len(a), a.shape[1]+b.shape[1], a.shape[2])):
         za,zb = (read_block(z, s) for z in (a, b))
         for z,name in (za, 'retrained logits'), (zb, unlearn.name): check_values(z, name, s.start)
-        check_labels(za, zb, unlearn.name, s)
+        check_labels(za, zb, unlearn.name, s.start)
         yield score(za), score(zb)
 
 def sample(
