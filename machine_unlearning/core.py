@@ -38,25 +38,37 @@ def _one_line(name, message, status=2):
     print(f'{name}: {"".join(c if c.isprintable() else "?" for c in words)}', file=sys.stderr)
     return status
 
-def _called(f, args):
+def _arguments(f, argv, more):
+    "Parse the arguments of a command"
+    p = parser(f)
+    if more: more(p, argv)
+    return {k: v for k,v in vars(p.parse_args(argv)).items() if k not in ('pdb', 'xtra')}
+
+def _called(f, argv, more):
     "Call `f` and return the status for the shell"
-    try: f(**args)
+    try: f(**_arguments(f, argv, more))
     except (ValueError, OSError) as e: return _one_line(f.__name__, e)
     except Failed as e: return _one_line(f.__name__, e, 1)
     except MemoryError as e: return _one_line(f.__name__, f'not enough memory {e}', 1)
     except Paused as e: return _one_line(f.__name__, e, 75)
     except KeyboardInterrupt: return _one_line(f.__name__, 'interrupted; what was finished is kept', 130)
 
+def _prepare():
+    "Make a process ready for a command, whatever the shell says of displays and encodings"
+    if os.getcwd() not in sys.path: sys.path.insert(0, os.getcwd()) # for modules of the user's: tasks and methods
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace')
+    os.environ['MPLBACKEND'] = 'agg' # commands draw into files
+    if 'matplotlib' in sys.modules: sys.modules['matplotlib'].use('agg')
+
 def command(
     f, # the function behind the command
+    more=None, # more(parser, arguments) adds options that depend on what is asked for
 ): # `f`, with `f.main()` as the shell's entry point
     "Give `f` a shell entry point that turns a user's mistake into one line and exit status 2"
     @functools.wraps(f)
     def main(argv=None):
-        if os.getcwd() not in sys.path: sys.path.insert(0, os.getcwd()) # for modules of the user's: tasks and methods
-        if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace')
-        args = vars(parser(f).parse_args(argv))
-        status = _called(f, {k: v for k,v in args.items() if k not in ('pdb', 'xtra')})
+        _prepare()
+        status = _called(f, sys.argv[1:] if argv is None else argv, more)
         if status: sys.exit(status)
     f.main = main
     return f
