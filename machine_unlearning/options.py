@@ -6,7 +6,7 @@
 __all__ = ['lab_command', 'add_options', 'check_asked']
 
 # %% ../nbs/25_options.ipynb #6ceef2eb
-import argparse, functools, inspect
+import argparse, contextlib, functools, inspect
 from fastcore.docments import docments
 from .core import command
 from .plan import Plan
