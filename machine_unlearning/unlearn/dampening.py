@@ -6,7 +6,7 @@
 __all__ = ['dampen', 'importances', 'ssd', 'output_size', 'lfssd']
 
 # %% ../../nbs/unlearn/29_dampening.ipynb #c277fd27
-import torch
+import torch, warnings
 from .core import Request, method
 from .gradients import importance
 
@@ -19,11 +19,14 @@ def dampen(
     alpha: float, # how much more important a weight must be to be selected
     lam: float, # strength: a larger value shrinks less
 ):
-    "Shrink the weights that are specialised in the forget set"
+    "Shrink the weights that are specialised in the forget set; warn where there are none"
+    chosen = {n: forget[n] > alpha*whole[n] for n in forget}
     for n,p in model.named_parameters():
         if n not in forget: continue # frozen
         factor = (lam*whole[n]/forget[n]).clamp(max=1)
-        p.copy_(torch.where(forget[n] > alpha*whole[n], factor*p, p))
+        p.copy_(torch.where(chosen[n], factor*p, p))
+    if not any(c.any() for c in chosen.values()): warnings.warn(
+        f'no weight is more than {alpha:g} times as important to the forget set as to all data: nothing was changed', stacklevel=2)
 
 # %% ../../nbs/unlearn/29_dampening.ipynb #814aa5a6
 def importances(
@@ -32,14 +35,16 @@ def importances(
     objective, # objective(output (1, C), label (1,)) -> scalar
     size=torch.square, # of a gradient, elementwise
 ) -> tuple: # to the forget set, to all training data
-    "What `dampen` compares"
+    "Compute what `dampen` compares: one importance on the forget set and one on all data"
     retain,forget = (importance(model, d, request, objective, size) for d in (request.retain, request.forget))
     share = len(request.forget)/(len(request.retain) + len(request.forget))
     return forget, {n: (1-share)*retain[n] + share*f for n,f in forget.items()}
 
 # %% ../../nbs/unlearn/29_dampening.ipynb #e578bf2a
-@method('Selective synaptic dampening (SSD)', paper='Foster et al., AAAI 2024', year=2024, link='https://arxiv.org/abs/2308.07707',
-    ranges=dict(alpha=('log', .5, 50), lam=('log', .1, 5)), budget=.01)
+_ranges = dict(alpha=('log', .5, 50), lam=('log', .1, 5))
+
+@method('Selective synaptic dampening (SSD)', paper='Foster et al., AAAI 2024', year=2024,
+    link='https://arxiv.org/abs/2308.07707', ranges=_ranges, budget=.01)
 def ssd(
     model, # the original's copy
     request: Request,
@@ -55,11 +60,11 @@ def output_size(
     output: torch.Tensor, # (1, C)
     label, # not needed
 ) -> torch.Tensor: # scalar
-    "Squared length of the output"
+    "Return the squared length of an output"
     return output.square().sum()
 
 @method('Loss-free SSD (LFSSD)', paper='Foster et al., arXiv 2024', year=2024, link='https://arxiv.org/abs/2402.19308',
-    ranges=dict(alpha=('log', .5, 50), lam=('log', .1, 5)), budget=.01)
+    ranges=_ranges, budget=.01)
 def lfssd(
     model, # the original's copy
     request: Request,
