@@ -6,7 +6,7 @@
 __all__ = ['dampen', 'importances', 'ssd', 'output_size', 'lfssd']
 
 # %% ../../nbs/unlearn/29_dampening.ipynb #c277fd27
-import torch, warnings
+import torch
 from .core import Request, method
 from .gradients import importance
 
@@ -19,14 +19,11 @@ def dampen(
     alpha: float, # how much more important a weight must be to be selected
     lam: float, # strength: a larger value shrinks less
 ):
-    "Shrink the weights that are specialised in the forget set; warn where there are none"
-    chosen = {n: forget[n] > alpha*whole[n] for n in forget}
+    "Shrink the weights that are specialised in the forget set"
     for n,p in model.named_parameters():
         if n not in forget: continue # frozen
         factor = (lam*whole[n]/forget[n]).clamp(max=1)
-        p.copy_(torch.where(chosen[n], factor*p, p))
-    if not any(c.any() for c in chosen.values()): warnings.warn(
-        f'no weight is more than {alpha:g} times as important to the forget set as to all data: nothing was changed', stacklevel=2)
+        p.copy_(torch.where(forget[n] > alpha*whole[n], factor*p, p))
 
 # %% ../../nbs/unlearn/29_dampening.ipynb #814aa5a6
 def importances(

@@ -7,8 +7,8 @@ __all__ = ['sensitivity', 'mu_mis']
 
 # %% ../../nbs/unlearn/37_mis.ipynb #aaec5450
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from .core import Request, method
+from .gradients import differentiable
 from .targets import wrong
 
 # %% ../../nbs/unlearn/37_mis.ipynb #0b297ae6
@@ -19,13 +19,13 @@ def sensitivity(
 ) -> list: # one (b,) tensor per entry of `targets`
     "Return squared lengths of the input gradients of logits, differentiable in the weights"
     x = x.detach().requires_grad_()
-    with sdpa_kernel(SDPBackend.MATH): z = model(x) # the fast kernels of attention have no second derivative
+    with differentiable(model): z = model(x)
     slopes = [torch.autograd.grad(z.gather(1, t[:, None]).sum(), x, create_graph=True)[0] for t in targets]
     return [s.flatten(1).square().sum(1) for s in slopes]
 
 # %% ../../nbs/unlearn/37_mis.ipynb #ac2e0e70
 @method('MU-Mis', reads=['forget'], paper='Cheng et al., ICLR 2026', year=2026, link='https://arxiv.org/abs/2402.15109',
-    ranges=dict(lr=('log', 1e-6, .01), epochs=('int', 1, 10)), budget=.01, needs=['classes'])
+    ranges=dict(lr=('log', 1e-6, .01), epochs=('int', 1, 10)), budget=.01, needs=['classes', 'floats'])
 def mu_mis(
     model, # the original's copy
     request: Request,
@@ -33,7 +33,7 @@ def mu_mis(
     lr=1e-4, # learning rate
 ):
     "Lower the input sensitivity of the true class's logit relative to another one, as Cheng et al. do"
-    _,classes = request.ask(model, request.transform(request.forget.x[:1])).shape
+    _,classes = request.ask(model, request.example).shape
     def objective(model, batch):
         own,other = sensitivity(model, batch.x, (batch.y, wrong(batch.y, classes, request.gen)))
         return (own - other).mean()
