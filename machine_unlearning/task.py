@@ -49,7 +49,7 @@ class Task:
 # %% ../nbs/17_task.ipynb #b47b2875
 def _check_functions(model, loss):
     if isinstance(model, torch.nn.Module) or not callable(model): raise ValueError(
-        f'model: expected a function that makes a network, found {type(model).__name__}; each model needs fresh weights')
+        f'model: expected a function that makes a network, found {type(model).__name__}; weights must be fresh')
     if callable(loss): return
     raise ValueError(f'loss: expected a function of outputs and labels, found {type(loss).__name__}')
 
@@ -201,8 +201,8 @@ def find_task(
     if not colon: raise ValueError(f'expected a task of {", ".join(tasks)} or module:function, found {name!r}')
     try: f = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, TypeError, ValueError) as e: raise ValueError(f'task {name}: {e}') from e
-    if not callable(f): raise ValueError(f'task {name}: expected a function that makes a Task, found {type(f).__name__}')
-    return f
+    if callable(f): return f
+    raise ValueError(f'task {name}: expected a function that makes a Task, found {type(f).__name__}')
 
 def make_task(
     name: str, # a key of `tasks`, or `module:function` of your own
