@@ -9,7 +9,7 @@ __all__ = ['mu_create_logits']
 from fastcore.meta import delegates
 from .core import command
 from .population import run
-from .train_retain import make_plan
+from .plan import make_plan
 
 # %% ../nbs/51_create_logits.ipynb #140f0589
 @command

@@ -11,7 +11,7 @@ from .attack import show, table
 from .core import atomic, command
 from .figures import save_figures
 from .population import run
-from .train_retain import make_plan
+from .plan import make_plan
 
 # %% ../nbs/52_demo.ipynb #31c20851
 @command

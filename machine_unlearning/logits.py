@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['to_layout', 'first_slot', 'read_logits', 'check_shape', 'regression', 'check_values', 'check_pair', 'blocks',
-           'read_block', 'hinge', 'true_and_others', 'residual', 'statistic', 'check_scores', 'approaches',
-           'find_approach', 'read_about', 'measure', 'metric_columns', 'read_metrics']
+           'read_block', 'hinge', 'true_and_others', 'residual', 'statistic', 'check_scores', 'check_alpha',
+           'check_delta', 'approaches', 'find_approach', 'read_about', 'measure', 'metric_columns', 'read_metrics']
 
 # %% ../nbs/02_logits.ipynb #c232c314
 import csv, json, mmap
@@ -149,6 +149,19 @@ def check_scores(
         f'at least {least} models of each kind are needed, found {retain.shape[1]} retrained and {unlearn.shape[1]} unlearned')
     if not (np.isfinite(retain).all() and np.isfinite(unlearn).all()): raise ValueError('expected finite scores, found NaN or infinity')
     return retain, unlearn
+
+# %% ../nbs/02_logits.ipynb #d5fdbc09
+def check_alpha(
+    alpha, # level, or one minus a confidence
+):
+    "Refuse an α outside (0, 1)"
+    if not 0 < alpha < 1: raise ValueError(f'alpha: expected a number strictly between 0 and 1, found {alpha}')
+
+def check_delta(
+    delta, # δ of the definition
+):
+    "Refuse a δ outside [0, 1)"
+    if not 0 <= delta < 1: raise ValueError(f'delta: expected a number in [0, 1), found {delta}')
 
 # %% ../nbs/02_logits.ipynb #3892619c
 def approaches(

@@ -13,7 +13,7 @@ from .checkpoint import Checkpoint, stop_at
 from .core import Failed, Paused, versions
 from .engine import Inline, cores, processes, work
 from .plan import Plan, Unit, experiment, read_sets, seed_of, settings_of, share, task_of, trained, units
-from .record import check_out, collect, load_model, read_record, sound, write_record
+from .units import check_out, collect, load_model, read_record, sound, write_record
 from .train import Cost, evaluate, fastest, fit, one_thread, outputs, performance, seeded, supervised
 from .unlearn import Request, methods, unlearn
 

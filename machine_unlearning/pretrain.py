@@ -11,9 +11,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 from .checkpoint import Checkpoint, stop_at
 from .core import atomic, command
-from .plan import task_of
+from .plan import make_plan, task_of
 from .train import evaluate, fit, one_thread, seeded, supervised
-from .train_retain import make_plan
 
 # %% ../nbs/54_pretrain.ipynb #057512bf
 @command

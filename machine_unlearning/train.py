@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .augment import Transform
 from .checkpoint import Checkpoint
 from .data import Data
-from .models import channels_last
+from .models import channels_last, load_weights
 
 # %% ../nbs/16_train.ipynb #7d9ee3c1
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def _state(model, gen, cost, step, opt=None, start=None):
     return state | dict(optimizer=opt.state_dict(), start=start) if opt else state
 
 def _restore(state, model, opt, gen, cost):
-    model.load_state_dict(state['model'])
+    load_weights(model, state['model'])
     if 'optimizer' in state: opt.load_state_dict(state['optimizer'])
     gen.set_state(state['gen'])
     torch.set_rng_state(state['rng'])

@@ -15,11 +15,11 @@ from .core import Failed, Paused, command, versions, write_json
 from .audit.scores import closeness
 from .engine import Job, processes, work
 from .logits import to_layout
-from .plan import Plan, digest, experiment, load, read_sets, recipe_of, seed_of, share, task_of, units
+from .plan import Plan, digest, experiment, load, make_plan, read_sets, recipe_of, seed_of, share, task_of, units
 from .population import answer, count_workers, run
-from .record import load_model, read_record
+from .units import load_model, read_record
 from .train import Cost, logits, one_thread, seeded
-from .train_retain import make_plan
+
 from .task import by_person
 from .unlearn import check_regression, methods
 

@@ -7,7 +7,7 @@ from machine_unlearning.core import Paused
 from machine_unlearning.engine import Inline
 from machine_unlearning.plan import seed_of
 from machine_unlearning.population import run
-from machine_unlearning.train_retain import make_plan
+from machine_unlearning.plan import make_plan
 
 options = dict(approaches='finetune,prune_last_layer', n=3, epochs=20, width=4, limit=400)
 command = [str(Path(sys.executable).with_name('mu_create_logits')), *(w for k,v in options.items() for w in (f'--{k}', str(v)))]

@@ -1,9 +1,11 @@
 "The repository is in order: notebooks clean, package and README in step with them, the audit half free of torch."
 import os, re, shutil, subprocess, sys
+from pathlib import Path
 import pytest
 from conftest import root
 
 sys.path.insert(0, str(root/'tools'))
+import house
 from readme import readme
 
 def files(folder):
@@ -27,6 +29,14 @@ def test_notebooks_clean_and_package_in_step(rebuilt):
     here,there = files(root), files(rebuilt)
     assert sorted(here) == sorted(there), 'a module without a notebook, or the other way round'
     assert [n for n in here if here[n] != there[n]] == [], 'run nbdev_clean and nbdev_export, then commit'
+
+def test_house_rules(): assert house.main(), 'see the lines above'
+
+def test_no_undefined_or_unused_names():
+    "What an exported cell uses must be imported by an exported cell: a hidden test import does not count"
+    ruff = [Path(sys.executable).with_name('ruff'), 'check', '--no-cache', '--select', 'F', '--per-file-ignores', '__init__.py:F401']
+    r = subprocess.run([*ruff, root/'machine_unlearning'], capture_output=True, text=True)
+    assert r.returncode == 0, r.stdout
 
 def test_readme_in_step():
     assert (root/'README.md').read_text() == readme(), 'run python tools/readme.py, then commit'

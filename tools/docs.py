@@ -1,38 +1,69 @@
 "Build the site and check its links and pictures: nbdev's processors, then Quarto where it is installed and smalldocs elsewhere."
-import dataclasses, importlib, inspect, itertools, os, re, shutil, subprocess, sys
+import ast, dataclasses, importlib, inspect, itertools, os, re, shutil, subprocess, sys
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 from execnb.nbio import read_nb, write_nb
 from nbdev.config import get_config
-from nbdev.doclinks import NbdevLookup
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
 
 def fields(cls):
-    "The head of a class and its fields with their comments, as the source has them"
+    "Return the head of a class and its fields with their comments, as the source has them"
     lines = inspect.getsource(cls).splitlines()
     start = next(i for i,l in enumerate(lines) if l.startswith('class '))
     body = itertools.takewhile(lambda l: l.strip() and not l.strip().startswith(('def ', '@')), lines[start+1:])
     return '\n'.join([lines[start], *[l for l in body if not l.strip().startswith('"')]])
 
-def documented(text, module, lookup):
-    "The page of one function or class: fields explained, no links inside code, and the source in this module where others have a thing of that name"
-    text = re.sub(r'```python.*?```', lambda m: re.sub(r'\[(`[^`]*`)\]\([^)]*\)', r'\1', m[0]), text, flags=re.S)
+def patched(node):
+    "Name a function as the docs do: one with `@patch` belongs to the class of its first argument"
+    if not any(isinstance(d, ast.Name) and d.id.startswith('patch') for d in node.decorator_list): return node.name
+    return f'{ast.unparse(node.args.args[0].annotation)}.{node.name}'
+
+def lines_of(path):
+    "Find the line of every function, class and method that a module defines"
+    tree = ast.parse(Path(path).read_text(encoding='utf-8'))
+    found = {patched(n): n.lineno for n in tree.body if isinstance(n, ast.FunctionDef)}
+    for c in (n for n in tree.body if isinstance(n, ast.ClassDef)):
+        found[c.name] = c.lineno
+        found |= {f'{c.name}.{m.name}': m.lineno for m in c.body if isinstance(m, ast.FunctionDef)}
+    return found
+
+def source_link(module, name):
+    "Link a name of a module of this project to its line on the repository's page; None where the module defines no such name"
+    cfg = get_config()
+    path = cfg.config_path/(module.replace('.', '/') + '.py')
+    path = path if path.is_file() else path.with_suffix('')/'__init__.py'
+    line = lines_of(path).get(name)
+    return line and f'{cfg.git_url}/blob/{cfg.branch}/{path.relative_to(cfg.config_path).as_posix()}#L{line}'
+
+def documented(text, module):
+    "Put the page of one function or class right: fields explained, no links inside code, and its own line as the source"
+    code = re.compile(r'```python.*?```', re.S)
+    text = code.sub(lambda m: re.sub(r'\[(`[^`]*`)\]\([^)]*\)', r'\1', m[0]), text)
     name = re.search(r'^### (\S+)', text, re.M)
     if not name: return text
     thing = getattr(importlib.import_module(module), name[1], None)
-    if inspect.isclass(thing) and (dataclasses.is_dataclass(thing) or '*args' in text): text = re.sub(r'```python.*?```', lambda m: f'```python\n{fields(thing)}\n```', text, flags=re.S)
-    source = lookup.code(f'{module}.{name[1]}')
-    return re.sub(r'\[source\]\([^)]*\)', f'[source]({source})', text) if source else text
+    of_class = inspect.isclass(thing) and (dataclasses.is_dataclass(thing) or '*args' in text)
+    if of_class: text = code.sub(lambda m: f'```python\n{fields(thing)}\n```', text)
+    home = thing.__module__ if (inspect.isclass(thing) or inspect.isfunction(thing)) else module
+    source = source_link(home if home.startswith(get_config().lib_name) else module, name[1])
+    link = re.compile(r'<a href="[^"]*"([^>]*>source</a>)|\[source\]\([^)]*\)\{?[^}\n]*\}?')
+    return link.sub(lambda m: f'[source]({source})' if source else '', text)
 
 def tidy(proc):
     "Put right in processed notebooks what nbdev and pandas leave: documentation of functions, and cells of tables that hold words"
-    cfg,lookup = get_config(), NbdevLookup()
+    cfg = get_config()
     for p in proc.glob('**/*.ipynb'):
         nb = read_nb(p)
-        name = re.search(r'#\|\s*default_exp (\S+)', '\n'.join(c.source for c in read_nb(cfg.nbs_path/p.relative_to(proc)).cells))
+        sources = '\n'.join(c.source for c in read_nb(cfg.nbs_path/p.relative_to(proc)).cells)
+        name = re.search(r'#\|\s*default_exp (\S+)', sources)
+        module = name and f'{cfg.lib_name}.{name[1]}'.removesuffix('.__init__')
         for data in (o.data for c in nb.cells for o in c.get('outputs', []) if 'data' in o):
-            if name and 'text/markdown' in data: data['text/markdown'] = documented(''.join(data['text/markdown']), f'{cfg.lib_name}.{name[1]}', lookup)
-            if 'text/html' in data: data['text/html'] = re.sub(r'<td>(?=[^<]*[A-Za-z]{4})', '<td class="words">', ''.join(data['text/html']))
+            shown = ''.join(data.get('text/markdown', ''))
+            if module and shown: data['text/markdown'] = documented(shown, module)
+            table = ''.join(data.get('text/html', ''))
+            if table: data['text/html'] = re.sub(r'<td>(?=[^<]*[A-Za-z]{4})', '<td class="words">', table)
         write_nb(nb, p)
 
 def render(proc):
@@ -42,22 +73,51 @@ def render(proc):
     if r.returncode: sys.exit(f'{" ".join(tool)} failed:\n{r.stdout}{r.stderr}')
     return proc/get_config().doc_path.name
 
+class Tags(HTMLParser):
+    "The tags of a page that lead somewhere or show a picture; code that is shown is text and holds none"
+    def __init__(self, path):
+        super().__init__()
+        self.links,self.images = [], []
+        self.feed(Path(path).read_text(encoding='utf-8'))
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if target := attrs.get('href') or attrs.get('src'): self.links.append(target)
+        if tag == 'img': self.images.append(attrs)
+
 def broken(site):
-    "Links between pages and images that lead nowhere"
-    pages = {p.relative_to(site) for p in site.glob('**/*.html')}
-    for p in sorted(pages):
-        for link in re.findall(r'(?:href|src)="([^"#?]+)[^"]*"', (site/p).read_text()):
-            if re.match(r'[a-z]+:|//', link): continue # elsewhere on the web, or inline
-            target = site/link.lstrip('/') if link.startswith('/') else (site/p).parent/link
-            if not target.exists(): yield p, link
+    "Find links between pages, and images, that lead nowhere, and links to a source without a line"
+    for p in sorted(site.glob('**/*.html')):
+        for link in Tags(p).links:
+            if link.endswith('#LNone'): yield p.relative_to(site), link
+            path = unquote(re.split('[#?]', link)[0])
+            if not path or re.match(r'[a-z]+:|//', path): continue # this page, or elsewhere on the web, or inline
+            target = site/path.lstrip('/') if path.startswith('/') else p.parent/path
+            if not target.exists(): yield p.relative_to(site), link
 
 def nameless(site):
-    "Pictures without alt text: a cell with a figure needs `#| fig-alt: \"what is seen\"`"
+    "Find pictures without alt text: a cell with a figure needs `#| fig-alt: \"what is seen\"`"
     for p in sorted(site.glob('**/*.html')):
-        for image in re.findall(r'<img [^>]*>', p.read_text()):
-            if not re.search(r'alt="[^"]', image): yield p.relative_to(site), image[:60]
+        for image in Tags(p).images:
+            if not (image.get('alt') or '').strip(): yield p.relative_to(site), image.get('src', '')[:60]
+
+def plain(path):
+    "Name a page or notebook without its suffix and the number in front, which Quarto drops and smalldocs keeps"
+    path = Path(path).with_suffix('')
+    return path.with_name(re.sub(r'^\d+[a-z]?_', '', path.name)).as_posix()
+
+def pageless(notebooks, site):
+    "Find notebooks, given relative to their folder, that no page of the site was made from"
+    pages = {plain(p.relative_to(site)) for p in site.glob('**/*.html')}
+    return sorted(str(n) for n in notebooks if plain(n) not in pages)
+
+def notebooks():
+    "List the notebooks of the project, relative to their folder"
+    folder = get_config().nbs_path
+    return [p.relative_to(folder) for p in folder.glob('**/*.ipynb') if '.ipynb_checkpoints' not in p.parts]
 
 def main():
+    "Build and check"
     cfg = get_config()
     os.environ['PYTHONWARNINGS'] = 'error::UserWarning:nbdev' # an import beside other code would run alone
     refresh_quarto_yml()
@@ -65,11 +125,9 @@ def main():
     proc = proc_nbs(n_workers=2)
     tidy(proc)
     site = render(proc)
-    pages = {str(p.relative_to(site).with_suffix('')) for p in site.glob('**/*.html')}
-    missing = {str(p.relative_to(cfg.nbs_path).with_suffix('')) for p in cfg.nbs_path.glob('**/*.ipynb') if '.ipynb_checkpoints' not in p.parts} - pages
-    if missing: sys.exit(f'no page for {", ".join(sorted(missing))}')
+    if missing := pageless(notebooks(), site): sys.exit(f'no page for {", ".join(missing)}')
     for what,found in ('broken links', broken(site)), ('pictures without alt text', nameless(site)):
         if lines := [f'{p}: {detail}' for p,detail in found]: sys.exit(f'{what}:\n' + '\n'.join(lines))
-    print(f'docs: {len(pages)} pages in {site}')
+    print(f'docs: {len(list(site.glob("**/*.html")))} pages in {site}')
 
 if __name__ == '__main__': main()

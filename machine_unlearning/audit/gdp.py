@@ -9,12 +9,9 @@ __all__ = ['gaussian_delta', 'mu_to_epsilon', 'gdp_mu', 'gdp_epsilon', 'gaussian
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 from scipy.stats import f_oneway, normaltest
-from ..attack import check_delta
-from .bayes import threshold_errors
-from .certified import clopper_pearson_upper
-from .scores import check_alpha
-from .set_attack import fold_labels
-from ..logits import check_scores
+from .counting import clopper_pearson_upper, threshold_errors
+from .ranking import fold_labels
+from ..logits import check_alpha, check_delta, check_scores
 
 # %% ../../nbs/audit/13_gdp.ipynb #10b0fdbb
 def gaussian_delta(

@@ -9,6 +9,7 @@ __all__ = ['klom', 'Klom', 'klom_audit']
 import numpy as np
 from scipy.special import rel_entr
 from typing import NamedTuple
+from .ranking import p_value
 from ..logits import check_scores
 
 # %% ../../nbs/audit/18_klom.ipynb #e90350c5
@@ -65,5 +66,4 @@ def klom_audit(
     null = np.array([_statistics(klom(both[:, o[:N]], both[:, o[N:]])) for o in orders])
     each = klom(retain, unlearn)
     found = _statistics(each)
-    p_value = (1 + (null[:, 0] >= found[0]).sum())/(1 + draws)
-    return Klom(*map(float, [*found, *(found - null.mean(0)), p_value]), each)
+    return Klom(*map(float, [*found, *(found - null.mean(0)), p_value(found[0], null[:, 0])]), each)

@@ -8,8 +8,8 @@ __all__ = ['tpr_at', 'Membership', 'measure', 'u_lira', 'rmia_scores', 'rmia']
 # %% ../../nbs/audit/17_membership.ipynb #0a97415b
 import numpy as np
 from typing import NamedTuple
+from .ranking import auc, auc_within, fold_labels, log_ratios
 from ..logits import check_scores
-from .set_attack import auc, auc_within, fold_labels, log_ratios
 
 # %% ../../nbs/audit/17_membership.ipynb #11c72306
 def tpr_at(

@@ -8,10 +8,8 @@ __all__ = ['mean_z', 'memory', 'Memory', 'memory_left', 'memory_p_value', 'memor
 # %% ../../nbs/audit/16_memory.ipynb #eb9553e9
 import numpy as np
 from typing import NamedTuple
-from .permutation import p_value, shuffles
-from .scores import check_alpha
-from .set_attack import auc
-from ..logits import blocks, check_scores
+from .ranking import auc, p_value, shuffles
+from ..logits import blocks, check_alpha, check_scores
 
 # %% ../../nbs/audit/16_memory.ipynb #44d1197c
 def mean_z(

@@ -10,8 +10,7 @@ import numpy as np
 from scipy.stats import t as student
 from typing import NamedTuple
 from ..attack import epsilon, summarise
-from .scores import check_alpha
-from ..logits import check_scores
+from ..logits import check_alpha, check_scores
 
 # %% ../../nbs/audit/20_resampling.ipynb #5369dbc8
 class Interval(NamedTuple):

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 from fastcore.basics import patch
 from tqdm import tqdm
-from ..attack import check_delta, check_labels, epsilon, summarise
+from ..attack import check_labels, epsilon, summarise
 from .bayes import credible
-from .certified import ceiling, certified, simultaneous_table
+from .certified import certified, simultaneous_table
 from .columns import apart, columns
 from .competition import competition_epsilon, final_score, forgetting_quality
+from .counting import ceiling
 from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom, klom_audit
 from .membership import rmia, u_lira
@@ -27,11 +28,11 @@ from .memory import memory, memory_halves, memory_left, memory_p_value
 from .outputs import outputs, tow
 from .permutation import epsilon_excess, permutation_test
 from .resampling import Interval, epsilon_interval, subset_interval
-from .scores import check_alpha, score
+from .scores import score
 from .set_attack import set_attack
 from ..core import number
-from ..logits import approaches, blocks, check_pair, check_values, find_approach, measure
-from ..logits import read_about, read_block, read_logits, read_metrics, regression, statistic
+from ..logits import approaches, blocks, check_alpha, check_delta, check_pair, check_values, find_approach
+from ..logits import measure, read_about, read_block, read_logits, read_metrics, regression, statistic
 
 # %% ../../nbs/audit/51_result.ipynb #ab8547f0
 class Levels(NamedTuple):

@@ -1,0 +1,95 @@
+"What pip installs: source and binary distribution, each in a fresh environment, which has no torch; there the audit half does all its work."
+import os, shutil, subprocess, sys, tarfile, zipfile
+import numpy as np, pandas as pd, pytest
+from conftest import root
+
+@pytest.fixture(scope='module')
+def built(tmp_path_factory):
+    "Both distributions, made from a copy of what git has; the binary one is made from the source one"
+    copy,dist = tmp_path_factory.mktemp('project'), tmp_path_factory.mktemp('dist')
+    names = subprocess.run(['git', 'ls-files', '-z'], cwd=root, capture_output=True, check=True, text=True).stdout.split('\0')
+    for name in filter(None, names):
+        if name.startswith(('nbs/', 'data/')) or not (root/name).is_file(): continue
+        (copy/name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root/name, copy/name)
+    subprocess.run([sys.executable, '-m', 'build', '--no-isolation', '--outdir', dist, copy], check=True, capture_output=True)
+    return next(dist.glob('*.tar.gz')), next(dist.glob('*.whl'))
+
+def quietly(*command): subprocess.run([*map(str, command)], check=True, capture_output=True)
+
+def site(commands): return next(commands.parent.glob('lib/python*/site-packages'))
+
+@pytest.fixture(scope='module')
+def wheel(built, tmp_path_factory):
+    "A fresh environment with the binary distribution and what it requires; returns its folder of commands"
+    folder = tmp_path_factory.mktemp('wheel')
+    quietly(sys.executable, '-m', 'venv', folder)
+    quietly(folder/'bin'/'pip', 'install', '--no-compile', '-c', root/'constraints.txt', built[1])
+    return folder/'bin'
+
+@pytest.fixture(scope='module')
+def sdist(built, wheel, tmp_path_factory):
+    "A fresh environment with the source distribution alone; what it requires is looked up in that of `wheel`"
+    folder = tmp_path_factory.mktemp('sdist')
+    quietly(sys.executable, '-m', 'venv', folder)
+    quietly(sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', folder, built[0])
+    quietly(folder/'bin'/'pip', 'install', '--no-deps', '--no-compile', *folder.glob('*.whl'))
+    (site(folder/'bin')/'required.pth').write_text(f'{site(wheel)}\n')
+    return folder/'bin'
+
+@pytest.fixture(scope='module')
+def record(tmp_path_factory):
+    "A folder in the published layout: 8 models of each kind, 12 forget and 20 control examples of 4 classes"
+    folder,rng = tmp_path_factory.mktemp('record'), np.random.default_rng(0)
+    def outputs(labels, memory):
+        logits = rng.normal(size=(len(labels), 8, 4)) + (2 + memory)*np.eye(4)[labels][:, None]
+        return np.concatenate([np.eye(4)[labels][:, None], logits], 1).astype(np.float32)
+    forget,control = rng.integers(0, 4, 12), rng.integers(0, 4, 20)
+    for place,kind,memory in (folder, 'retain', 0), (folder/'finetune', 'unlearn', 1):
+        place.mkdir(exist_ok=True)
+        np.save(place/f'logits_{kind}.npy', outputs(forget, memory))
+        np.save(place/f'control_{kind}.npy', outputs(control, 0))
+        accuracies = {f'{part}_accuracy': rng.uniform(.8, 1, 8) for part in ('retain', 'forget', 'test')}
+        pd.DataFrame(dict(seed=range(8)) | accuracies).to_csv(place/'metrics.csv', index=False)
+    return folder
+
+def call(command, *args, cwd=None):
+    env = {k: v for k,v in os.environ.items() if k not in ('PYTHONPATH', 'MPLBACKEND')}
+    return subprocess.run([command, *map(str, args)], cwd=cwd, env=env, capture_output=True, text=True)
+
+def test_distributions_hold_what_they_need(built):
+    sdist,wheel = built
+    with tarfile.open(sdist) as tar: held = {n.partition('/')[2] for n in tar.getnames()}
+    assert {'settings.ini', 'README.md', 'LICENSE', 'CITATION.cff', 'machine_unlearning/attack.py'} <= held
+    with zipfile.ZipFile(wheel) as z:
+        assert {'machine_unlearning/attack.py', 'machine_unlearning/unlearn/finetune.py'} <= set(z.namelist())
+        about = z.read(next(n for n in z.namelist() if n.endswith('METADATA'))).decode()
+    needed = [l.partition(': ')[2] for l in about.splitlines() if l.startswith('Requires-Dist') and 'extra ==' not in l]
+    assert not any(n.startswith(('torch', 'scikit', 'safetensors', 'filelock')) for n in needed) and any(n.startswith('numpy') for n in needed)
+    extras = {l.split()[1] for l in about.splitlines() if l.startswith('Provides-Extra')}
+    assert extras == {'lab', 'dask', 'tune', 'all', 'dev'}
+    assert all(word in about for word in ('Classifier: Development Status', 'Keywords: ', 'Project-URL: Documentation', 'License'))
+
+@pytest.mark.parametrize('kind', ['wheel', 'sdist'])
+def test_table_from_a_fresh_environment(kind, record, tmp_path, request):
+    commands = request.getfixturevalue(kind)
+    where = call(commands/'python', '-c', 'import machine_unlearning as m; print(m.__file__)', cwd=tmp_path)
+    assert where.stdout.startswith(str(commands.parent)), where.stderr
+    r = call(commands/'mu_table', record, cwd=tmp_path)
+    assert r.returncode == 0 and 'finetune' in r.stdout, r.stderr
+
+def test_the_audit_needs_no_torch(wheel, record, tmp_path):
+    assert call(wheel/'python', '-c', 'import torch', cwd=tmp_path).returncode == 1
+    for command,*args in ('mu_attack', record, 'finetune'), ('mu_audit', record, '--out', tmp_path), ('mu_report', record, '--out', tmp_path/'r.html'):
+        r = call(wheel/command, *args, cwd=tmp_path)
+        assert r.returncode == 0, r.stderr
+    assert (tmp_path/'audit.csv').is_file() and '<html' in (tmp_path/'r.html').read_text()
+    short = 'import machine_unlearning as mu, sys; print(len(mu.table(sys.argv[1])), mu.audit(sys.argv[1])[0].approach.tolist())'
+    r = call(wheel/'python', '-c', short, record, cwd=tmp_path)
+    assert r.stdout.split(maxsplit=1)[0] == '2', r.stderr
+
+@pytest.mark.parametrize('name', ['demo', 'train_retain', 'create_logits', 'tune', 'pretrain'])
+def test_laboratory_commands_say_what_is_missing(wheel, tmp_path, name):
+    r = call(wheel/f'mu_{name}', cwd=tmp_path)
+    assert r.returncode == 2 and r.stdout == '' and "machine_unlearning[lab]" in r.stderr and len(r.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
