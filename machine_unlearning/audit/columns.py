@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['count', 'thousandths', 'apart', 'columns', 'decisive', 'Column', 'per_cent', 'examples_needed', 'ascii_words',
-           'typeset', 'value_of', 'interval_of', 'glossary']
+           'printable', 'wrapped', 'typeset', 'value_of', 'interval_of', 'glossary']
 
 # %% ../../nbs/audit/50_columns.ipynb #6a1c7528
-import math, re
+import math, re, textwrap
 from functools import partial
 from typing import Callable, NamedTuple
 from ..core import number
@@ -225,6 +225,18 @@ def ascii_words(
     "Write symbols of the audit in plain letters"
     for symbol,word in _letters.items(): text = text.replace(symbol, word)
     return text
+
+def printable(
+    text: str, # such as the name of a folder
+) -> str:
+    "Replace characters that would move a terminal's cursor or change its colours"
+    return ''.join(c if c.isprintable() else '?' for c in text)
+
+def wrapped(
+    text: str, # one line
+) -> str: # lines of at most 85 characters
+    "Break a line for the terminal"
+    return textwrap.fill(printable(ascii_words(text)), 85, subsequent_indent='  ')
 
 def typeset(
     text: str, # of one value, or words without names of folders

@@ -5,17 +5,20 @@
 # %% auto #0
 __all__ = ['findings', 'Levels', 'Population', 'read_population', 'Pair', 'sample', 'per_example', 'examples_row', 'set_row',
            'sets_of', 'resampled', 'memory_row', 'outputs_row', 'tow_interval', 'accuracy_row', 'audit_row', 'finding',
-           'memory_words', 'examples_words', 'distance_words', 'verdict', 'pairs_of', 'judge', 'audit']
+           'memory_words', 'examples_words', 'distance_words', 'finding_lines', 'verdict', 'pairs_of', 'bar',
+           'side_by_side', 'judge', 'audit']
 
 # %% ../../nbs/audit/51_result.ipynb #ea912736
-import hashlib, numpy as np, pandas as pd, sys
+import hashlib, numpy as np, os, pandas as pd, sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 from fastcore.basics import patch
 from tqdm import tqdm
-from ..attack import check_labels, epsilon, summarise
+from ..attack import epsilon, summarise
 from .bayes import credible
 from .certified import certified, simultaneous_table
 from .columns import apart, columns
@@ -30,9 +33,10 @@ from .permutation import epsilon_excess, permutation_test
 from .resampling import Interval, epsilon_interval, subset_interval
 from .scores import score
 from .set_attack import set_attack
-from ..core import number
-from ..logits import approaches, blocks, check_alpha, check_delta, check_pair, check_values, find_approach
-from ..logits import measure, read_about, read_block, read_logits, read_metrics, regression, statistic
+from ..core import check_seed, number
+from ..layout import approaches, check_labels, check_pair, check_values, files, find_approach
+from ..layout import read_logits, read_record, regression
+from ..logits import blocks, check_alpha, check_delta, read_block, statistic
 
 # %% ../../nbs/audit/51_result.ipynb #ab8547f0
 class Levels(NamedTuple):
@@ -44,8 +48,7 @@ class Levels(NamedTuple):
 
     def check(self):
         "Return the levels, or raise `ValueError` with the one that is out of range"
-        check_alpha(self.alpha), check_delta(self.delta), check_delta(self.certified_delta)
-        if self.seed < 0: raise ValueError(f'seed: expected an integer of at least 0, found {self.seed}')
+        check_alpha(self.alpha), check_delta(self.delta), check_delta(self.certified_delta), check_seed(self.seed)
         return self
 
 # %% ../../nbs/audit/51_result.ipynb #72361705
@@ -149,31 +152,14 @@ def part(
 def read_population(
     data_path, # folder in the published layout
     approach=None, # name of an approach; None for the retrained models
+    kind=None, # classes or number, None for what record.json says
 ) -> Population:
     "Map the files of a population; raise `ValueError` naming the file that does not fit the others"
-    folder = Path(data_path) if approach is None else find_approach(data_path, approach)
-    kind,about = 'retain' if approach is None else 'unlearn', read_about(folder)
-    path,control = folder/f'logits_{kind}.npy', folder/f'control_{kind}.npy'
-    logits = read_logits(path)
-    there = _read_control(control, logits) if control.is_file() else None
-    metrics = read_metrics(folder/'metrics.csv', measure(logits))
-    rows,models = len(metrics['seed']), logits.shape[1]-1
-    if rows != models: raise ValueError(
-        f'{folder/"metrics.csv"}: expected {models} rows, one for each model in {path.name}, found {rows}')
-    one = approach is not None and (not about or about.get('originals') == 'one')
-    return Population(approach or 'retain', logits, there, metrics, one, _title(about))
-
-def _title(about):
-    title = about.get('title')
-    return title if isinstance(title, str) else ''
-
-def _read_control(path, logits):
-    "Map the control logits of the models behind `logits`"
-    z = read_logits(path)
-    for axis,off,what in (1, 1, 'models'), (2, 0, 'outputs'):
-        if z.shape[axis] != logits.shape[axis]: raise ValueError(
-            f'{path}: expected {logits.shape[axis]-off} {what} as in the logits, found {z.shape[axis]-off}')
-    return z
+    if approach is not None: find_approach(data_path, approach)
+    found = read_record(data_path, approach, kind)
+    one = approach is not None and (not found.about or found.about.get('originals') == 'one')
+    title = found.about.get('title') or ''
+    return Population(approach or 'retain', found.logits, found.control, found.metrics, one, title)
 
 # %% ../../nbs/audit/51_result.ipynb #7cc8ffe3
 @dataclass
@@ -210,7 +196,7 @@ def check(self: Pair):
     for pair,part in (self, ''), (self.control, ' on the control set'):
         if pair is None: continue
         truth = [x.kept.truth[:, None] for x in (pair.retain, pair.unlearn)]
-        check_labels(*truth, u.name + part, slice(0, len(truth[0])))
+        check_labels(*truth, u.name + part)
     return self
 
 @patch(as_prop=True)
@@ -515,6 +501,12 @@ def _reservations(row):
         if distinct < n: yield f'{distinct} of {n} {name} models differ: no interval, and bounds may be too high'
     if row['flat']: yield f'{examples_words(row["flat"])} left out of memory: retrained models agree to the last digit'
 
+def finding_lines(
+    rows, # DataFrame of `audit`
+) -> list: # of str
+    "Say what was found, an approach a line"
+    return [f'{r.approach}: {findings[r.finding]}' for r in rows.itertuples()]
+
 def verdict(
     row: dict, # of `audit_row`
     sets: dict, # `SetAttack` by set of examples
@@ -530,19 +522,20 @@ def pairs_of(
     data_path, # folder in the published layout
     chosen=None, # names of approaches, None for all; a name that comes twice counts once
     levels=Levels(),
+    kind=None, # classes or number, None for what record.json says
 ) -> list: # of `Pair`, the halves of the retrained models first; all checked
     "Read and check all that is to be compared"
     names = approaches(data_path)
     if chosen is not None and not chosen: raise ValueError(f'{data_path}: expected names of approaches, found none')
     for n in chosen or []: find_approach(data_path, n)
-    retain = read_population(data_path)
+    retain = read_population(data_path, kind=kind)
     if retain.n < 8: raise ValueError(
         f'{data_path}: an audit needs at least 8 retrained models, two halves of 4, found {retain.n}')
     half = slice(0, retain.n//2), slice(retain.n//2, None)
     found = [Pair(retain.part(half[0], 'retain'), retain.part(half[1], 'baseline'), levels)]
-    known = _named(partial(_originals, data_path, retain), data_path, 'original') if 'original' in names else None
+    known = _named(partial(_originals, data_path, retain, kind), data_path, 'original') if 'original' in names else None
     for n in dict.fromkeys(names if chosen is None else chosen):
-        found.append(Pair(retain, read_population(data_path, n), levels, known, 'original' in names))
+        found.append(Pair(retain, read_population(data_path, n, kind), levels, known, 'original' in names))
     return [_named(p.check, data_path, p.unlearn.name) for p in found]
 
 def _named(f, data_path, name):
@@ -550,13 +543,25 @@ def _named(f, data_path, name):
     try: return f()
     except ValueError as e: raise ValueError(f'{data_path}/{name}: {e}') from e
 
-def _originals(data_path, retain):
+def _originals(data_path, retain, kind):
     "T of the models trained on all of D; None without a control set"
-    pair = Pair(retain, read_population(data_path, 'original'))
+    pair = Pair(retain, read_population(data_path, 'original', kind)).check()
     if pair.control is None: return None
     return memory(*(p.closeness for kind in (retain, pair.unlearn) for p in (kind, kind.on_control)))
 
 # %% ../../nbs/audit/51_result.ipynb #2c84f8bf
+def bar(approaches):
+    "Show progress; a log file gets a line every 30 seconds at most"
+    return tqdm(approaches, desc='audit', unit='approach', mininterval=.1 if sys.stderr.isatty() else 30)
+
+def side_by_side(
+    n: int, # approaches
+): # a context: an executor, or None where it would not pay
+    "Use the cores that this process may use"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    return ThreadPoolExecutor(min(cores, n+1)) if cores > 1 and n else nullcontext()
+
+# %% ../../nbs/audit/51_result.ipynb #44d72321
 def judge(
     pair: Pair,
 ) -> tuple: # row as a dict, DataFrame with a row per example, dict of `SetAttack` by set of examples
@@ -579,9 +584,10 @@ def audit(
     seed=0, # of shuffles, folds and resampling, at least 0
     progress=iter, # wraps the list of approaches, for a progress bar
     executor=None, # a `concurrent.futures.Executor` that judges approaches side by side; None for one after the other
+    kind=None, # what models answer with, classes or number; None for what record.json says
 ) -> tuple: # DataFrame with a row per approach, dict of DataFrames per example, dict of dicts of `SetAttack`
     "Audit the approaches of a folder; raise `ValueError` or `FileNotFoundError` before anything is computed"
-    pairs = pairs_of(data_path, chosen, Levels(alpha, delta, certified_delta, seed))
+    pairs = pairs_of(data_path, chosen, Levels(alpha, delta, certified_delta, seed), kind)
     found = [answer() for answer in progress(_answers(pairs, data_path, executor))]
     rows,tables,sets = zip(*found)
     names = [row['approach'] for row in rows]
