@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['budget', 'references', 'log_ratio', 'log_median', 'error_rates', 'epsilon_from_rates', 'epsilon', 'Attack',
-           'summarise', 'attack_all', 'check_labels', 'attack', 'passes', 'table', 'percent', 'show', 'mu_attack',
-           'mu_table']
+           'summarise', 'attack_all', 'attack', 'passes', 'table', 'percent', 'show', 'mu_attack', 'mu_table']
 
 # %% ../nbs/30_attack.ipynb #8c69ebc4
 import numpy as np, pandas as pd
 from pathlib import Path
 from typing import NamedTuple
 from .core import atomic, command
-from .logits import approaches, blocks, check_delta, check_pair, check_scores, check_shape, check_values, find_approach, measure, metric_columns, read_block, read_logits, read_metrics, statistic
+from .layout import approaches, check_labels, check_pair, check_shape, check_values, files, find_approach
+from .layout import measure, metric_columns, read_logits, read_record
+from .logits import blocks, check_delta, check_scores, hinge, read_block, statistic
 
 # %% ../nbs/30_attack.ipynb #93e9aaa6
 def log_ratio(
@@ -114,7 +115,7 @@ def attack_all(
             else:
                 zu = read_block(z, s)
                 hu = _checked(zu, name, s)
-                check_labels(zr, zu, name, s)
+                check_labels(zr, zu, name, s.start)
                 found[name].append(epsilon(hr, hu, delta))
     return {name: summarise(np.concatenate(e)) for name,e in found.items()}
 
@@ -126,11 +127,6 @@ def _halves(h, delta):
 def _checked(z, name, s):
     check_values(z, name, s.start)
     return statistic(z)
-
-def check_labels(retain, unlearn, name, s):
-    "Refuse blocks of examples with different labels"
-    differ = np.flatnonzero((retain[:, 0] != unlearn[:, 0]).any(1))
-    if len(differ): raise ValueError(f'{name}: expected the labels of the retrained logits, found another one at example {s.start+differ[0]}')
 
 def attack(
     logits_retain, # (S, N+1, C), retrained models in the published layout
@@ -155,20 +151,16 @@ def passes(
 def table(
     data_path, # folder in the published layout
     delta=.05, # δ of the definition, in [0, 1)
+    kind=None, # classes or number, None for what record.json says
 ) -> pd.DataFrame: # one row per approach: ε̂, counts, accuracies as fractions (in regression mean absolute errors), cost as a share of retraining
     "ε̂ and accuracies of every approach under `data_path`"
-    data_path = Path(data_path)
     names = approaches(data_path)
-    retain = read_logits(data_path/'logits_retain.npy')
-    kind = measure(retain)
-    metrics = {'baseline': read_metrics(data_path/'metrics.csv', kind)}
-    unlearned = {}
-    for n in names:
-        unlearned[n] = read_logits(data_path/n/'logits_unlearn.npy')
-        check_pair(retain, unlearned[n], data_path/n/'logits_unlearn.npy')
-        metrics[n] = read_metrics(data_path/n/'metrics.csv', kind)
-    found = attack_all(retain, {'baseline': None} | unlearned, delta)
-    return pd.DataFrame([_row(n, found[n], metrics[n], kind, passes(metrics['baseline'])) for n in ('baseline', *names)])
+    retain = read_record(data_path, kind=kind)
+    unlearned = {n: read_record(data_path, n, kind) for n in names}
+    for n in names: check_pair(retain.logits, unlearned[n].logits, files(data_path, n).logits)
+    found = attack_all(retain.logits, {'baseline': None} | {n: unlearned[n].logits for n in names}, delta)
+    rows = dict(baseline=retain) | unlearned
+    return pd.DataFrame([_row(n, found[n], r.metrics, measure(r.logits), passes(retain.metrics)) for n,r in rows.items()])
 
 def _row(name, found, metrics, kind, retraining):
     cost = passes(metrics)/retraining if name != 'baseline' else float('nan')
@@ -208,8 +200,9 @@ def mu_attack(
 ):
     "Attack one approach and print its ε̂. Example: mu_attack data/digits finetune"
     check_delta(delta)
-    path = find_approach(data_path, approach)/'logits_unlearn.npy'
-    retain,unlearn = read_logits(Path(data_path)/'logits_retain.npy'), read_logits(path)
+    find_approach(data_path, approach)
+    path = files(data_path, approach).logits
+    retain,unlearn = read_logits(files(data_path).logits), read_logits(path)
     a = attack_all(retain, {str(path): unlearn}, delta)[str(path)]
     S,N,M = len(retain), retain.shape[1]-1, unlearn.shape[1]-1
     print(f'{approach}: ε̂ = {a.epsilon:.4f} at δ = {delta:g} (median over {S} forget examples, {a.infinite} infinite, '

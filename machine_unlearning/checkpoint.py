@@ -39,9 +39,13 @@ class Checkpoint:
         self.begun += 1
         return self.states[self.begun-1] if self.begun <= len(self.states) else None
 
-    def due(self):
-        "Whether the training that goes on should be kept now"
-        return time.time() >= self.deadline or time.monotonic() - self.written >= self.every
+    def due(self,
+        made=1,  # steps of the training since it began or went on
+        least=1, # steps that every attempt makes, an epoch, say, however late it is
+    ):
+        "Return whether the training that goes on should be kept now"
+        late = time.time() >= self.deadline and made >= least
+        return late or time.monotonic() - self.written >= self.every
 
     def keep(self,
         state, # dict of tensors and numbers

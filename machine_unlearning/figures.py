@@ -8,9 +8,11 @@ __all__ = ['deltas', 'style', 'histograms', 'epsilon_curve', 'epsilon_against_de
 # %% ../nbs/31_figures.ipynb #a74cf492
 import matplotlib.pyplot as plt, numpy as np, seaborn as sns
 from pathlib import Path
+from zlib import crc32
 from .attack import epsilon_from_rates, error_rates, references
-from .core import atomic, order
-from .logits import approaches, blocks, read_logits, regression, statistic
+from .core import atomic
+from .layout import approaches, files, read_logits, regression
+from .logits import blocks, statistic
 
 # %% ../nbs/31_figures.ipynb #3fe6fc43
 def style(
@@ -19,8 +21,7 @@ def style(
     "How an approach is drawn"
     if name in references: return dict(color=('.1', '.45', '.3', '.6')[references.index(name)], marker='X*Pp'[references.index(name)])
     palette = [c for i,c in enumerate(sns.color_palette('colorblind')) if i != 7] # grey is for references
-    known = [n for n in order if n not in references]
-    i = known.index(name) if name in known else len(known) + sum(name.encode())
+    i = crc32(name.encode()) % (len(palette)*9)
     return dict(color=palette[i % len(palette)], marker='osD^v<>hd'[i//len(palette) % 9])
 
 # %% ../nbs/31_figures.ipynb #163b9174
@@ -31,7 +32,7 @@ def histograms(
 ):
     "Histograms of the hinge (in regression the residual) of retrained and unlearned models for a few forget examples"
     data_path = Path(data_path)
-    retain,unlearn = read_logits(data_path/'logits_retain.npy'), read_logits(data_path/approach/'logits_unlearn.npy')
+    retain,unlearn = (read_logits(files(data_path, a).logits) for a in (None, approach))
     mean = np.concatenate([statistic(retain[s]).mean(1) for s in blocks(retain.shape)])
     chosen = np.argsort(mean)[np.linspace(0, len(mean)-1, n+2).astype(int)[1:-1]]
     r,u = statistic(retain[chosen]), statistic(unlearn[chosen])
@@ -74,13 +75,13 @@ def epsilon_against_delta(
 ):
     "ε̂ of every approach as a function of δ, with the halves of the retrained population as the floor"
     data_path = Path(data_path)
-    retain = read_logits(data_path/'logits_retain.npy')
+    retain = read_logits(files(data_path).logits)
     half = (retain.shape[1]-1)//2
     fig,ax = plt.subplots(figsize=(6, 3.6))
     if half > 1:
         ax.plot(deltas, epsilon_curve(retain[:, :half+1], np.delete(retain, np.s_[1:half+1], 1), deltas), '--', color='.1', label='baseline (halves)')
     for name in approaches(data_path):
-        e = epsilon_curve(retain, read_logits(data_path/name/'logits_unlearn.npy'), deltas)
+        e = epsilon_curve(retain, read_logits(files(data_path, name).logits), deltas)
         ax.plot(deltas, e, label=name + (' (infinite)' if np.isinf(e).any() else ''), **style(name), ms=3, lw=1)
     ax.plot(deltas, np.log((1-deltas)*(retain.shape[1]-1)), ':', color='.5', label='largest finite value')
     ax.set(xscale='log', xlabel='δ', ylabel='ε̂ (median over forget examples)', title='How far each approach is from retraining, whatever δ')

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['last_linear', 'Block', 'ResNet18', 'evaluating', 'called', 'convolutions', 'head', 'start_from', 'load_weights',
-           'channels_last', 'reinitialise']
+           'channels_last']
 
 # %% ../nbs/14_models.ipynb #b60779b7
 import contextlib, pickle, torch
@@ -243,14 +243,3 @@ def channels_last(
     for p in model.parameters():
         if p.ndim == 4: p.data = p.data.contiguous(memory_format=torch.channels_last)
     return model
-
-# %% ../nbs/14_models.ipynb #b5395126
-def reinitialise(
-    weight: torch.Tensor, # (out, in, ...) with at least two dimensions
-    mask: torch.Tensor, # bool of the same shape, where to draw anew
-    gen: torch.Generator, # source of randomness, on the CPU
-    mode='fan_in', # whether the variance fits the inputs or, with `fan_out`, the outputs: 2/(out · area)
-):
-    "Replace the masked entries of `weight` by Kaiming normal ones, in place"
-    fresh = nn.init.kaiming_normal_(torch.empty(weight.shape), mode=mode, generator=gen)
-    with torch.no_grad(): weight.copy_(torch.where(mask, fresh.to(weight), weight))

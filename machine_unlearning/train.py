@@ -176,6 +176,7 @@ def fit(
     network = torch.compile(model, mode='reduce-overhead' if device.type == 'cuda' else None) if speed.compile else model
     opt = _optimizer(model, recipe, speed.fused)
     state = checkpoint.stored() if checkpoint else None
+    begun = state['step'] if state else 0
     if state: _restore(state, model, opt, gen, cost)
     for batch,start in _steps(data, recipe, transform, gen, speed, state or {}):
         for group in opt.param_groups: group['lr'] = recipe.lr*recipe.factor(batch.done)
@@ -188,7 +189,8 @@ def fit(
         opt.step()
         if after: after(model, opt, batch)
         _check(loss, batch, recipe)
-        if checkpoint and checkpoint.due(): checkpoint.keep(_state(model, gen, cost, batch.step+1, opt, start))
+        if checkpoint and checkpoint.due(batch.step+1 - begun, per_epoch(data, recipe)):
+            checkpoint.keep(_state(model, gen, cost, batch.step+1, opt, start))
     if checkpoint and not (state and 'optimizer' not in state): checkpoint.keep(_state(model, gen, cost, steps), complete=True)
     cost.trained += recipe.epochs*len(data)
     return model.eval()

@@ -6,13 +6,14 @@
 __all__ = ['write_record', 'read_record', 'load_model', 'sound', 'columns', 'collect', 'check_out']
 
 # %% ../nbs/23_units.ipynb #432a6549
-import csv, hashlib, json, os, sys
-import numpy as np, torch
+import hashlib, json, sys
+import torch
 from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from .core import atomic, write_json
-from .logits import first_slot, metric_columns
+from .layout import files, metric_columns, write_logits, write_metrics
+from .logits import first_slot
 from .plan import Plan, Unit, load, recipe_of
 from .task import Task
 
@@ -74,24 +75,12 @@ def sound(
     return True
 
 # %% ../nbs/23_units.ipynb #5b5232e5
-def _files(plan, approach):
-    "Folder and the names of its logits files"
-    if approach == 'retain': return Path(plan.out), 'logits_retain.npy', 'control_retain.npy'
-    return Path(plan.out)/approach, 'logits_unlearn.npy', 'control_unlearn.npy'
-
-def _reserve(path):
-    "Claim the disk space of a file that has its size already"
-    if not hasattr(os, 'posix_fallocate'): return
-    with open(path, 'r+b') as f: os.posix_fallocate(f.fileno(), 0, os.path.getsize(path))
+def _files(plan, approach): return files(plan.out, None if approach == 'retain' else approach)
 
 def _stack(path, key, data, records, outputs):
     "Write the published layout from the logits under `key` of all records"
-    with atomic(path) as tmp:
-        z = np.lib.format.open_memmap(tmp, 'w+', np.float32, (len(data), len(records)+1, outputs))
-        _reserve(tmp)
-        z[:, 0] = first_slot(data.y.cpu().numpy(), outputs)
-        for m,p in enumerate(records, 1): z[:, m] = read_record(p, key)[0][key]
-        z.flush()
+    models = (read_record(p, key)[0][key] for p in records)
+    write_logits(path, first_slot(data.y.cpu().numpy(), outputs), models, len(records))
 
 # %% ../nbs/23_units.ipynb #a97fa831
 def columns(
@@ -109,16 +98,13 @@ def collect(
     "Write the records of an approach in the published layout"
     task,parts = load(plan)
     about = [read_record(p, 'none')[1] for p in records]
-    folder,forget,control = _files(plan, approach)
-    write_json(folder/'record.json', dict(approach=approach, experiment=shared, **recipe_of(plan, approach),
+    at = _files(plan, approach)
+    write_json(at.about, dict(approach=approach, experiment=shared, **recipe_of(plan, approach),
         models=len(records), devices=sorted({a['device'] for a in about}), versions=about[0]['versions'],
         cost={k: sum(a[k] for a in about) for k in ('forward', 'trained', 'seconds')}))
-    _stack(folder/forget, 'forget', parts.forget, records, task.outputs)
-    _stack(folder/control, 'control', parts.control, records, task.outputs)
-    with atomic(folder/'metrics.csv') as tmp, tmp.open('w', newline='') as f:
-        rows = csv.DictWriter(f, columns(task.train.measure), extrasaction='ignore', lineterminator='\n')
-        rows.writeheader()
-        rows.writerows(about)
+    _stack(at.logits, 'forget', parts.forget, records, task.outputs)
+    _stack(at.control, 'control', parts.control, records, task.outputs)
+    write_metrics(at.metrics, columns(task.train.measure), about)
 
 # %% ../nbs/23_units.ipynb #fb04358d
 def check_out(
@@ -127,10 +113,10 @@ def check_out(
 ):
     "Refuse a folder that holds another experiment or somebody else's logits"
     for a in ('retain', *plan.approaches):
-        folder,forget,_ = _files(plan, a)
-        about = folder/'record.json'
+        at = _files(plan, a)
+        about,folder = at.about, at.about.parent
         if not about.is_file():
-            if (folder/forget).exists(): raise ValueError(f'{folder/forget}: not written by this library and not replaced; choose another folder')
+            if at.logits.exists(): raise ValueError(f'{at.logits}: not written by this library and not replaced; choose another folder')
             continue
         try: found = json.loads(about.read_text())['experiment']
         except (KeyError, TypeError, json.JSONDecodeError) as e: raise ValueError(f'{about}: not the record of an experiment ({e})') from e

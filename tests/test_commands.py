@@ -32,7 +32,8 @@ def records(tmp_path):
     (data/'mine').mkdir(parents=True)
     np.save(data/'logits_retain.npy', z[0])
     np.save(data/'mine'/'logits_unlearn.npy', z[1])
-    for folder in data, data/'mine': (folder/'metrics.csv').write_text('seed,retain_accuracy,forget_accuracy,test_accuracy\n0,1,0.5,0.75\n')
+    for folder in data, data/'mine': (folder/'metrics.csv').write_text('seed,retain_accuracy,forget_accuracy,test_accuracy\n'
+        + ''.join(f'{i},1,0.5,0.75\n' for i in range(5)))
     return data
 
 def snapshot(folder): return {p: p.read_bytes() for p in folder.glob('**/*') if p.is_file()}

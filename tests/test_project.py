@@ -5,7 +5,7 @@ import pytest
 from conftest import root
 
 sys.path.insert(0, str(root/'tools'))
-import house
+import docs, house
 from readme import readme
 
 def files(folder):
@@ -42,8 +42,17 @@ def test_readme_in_step():
     assert (root/'README.md').read_text() == readme(), 'run python tools/readme.py, then commit'
 
 def test_readme_links():
-    links = re.findall(r'\]\((?!https?:)([^)#]+)', readme())
-    assert links and [l for l in links if not (root/l).is_file()] == []
+    "Pictures lie in the repository, pages are made from a notebook, files of the repository exist"
+    pages = {docs.plain(n) for n in docs.notebooks()}
+    pictures = re.findall(r'\]\((?!https?:)([^)#]+)', readme())
+    linked = re.findall(rf'\]\({docs.get_config().doc_host}/machine-unlearning/([^)#]+)\.html', readme())
+    assert pictures and [p for p in pictures if not (root/p).is_file()] == []
+    assert linked and [p for p in linked if p not in pages] == []
+
+def test_links_to_files_of_the_repository():
+    texts = [readme(), *((root/'nbs'/n).read_text() for n in docs.notebooks()), (root/'_quarto.yml').read_text()]
+    files = {f for t in texts for f in re.findall(r'machine-unlearning/blob/main/([^)#"\s\\]+)', t)}
+    assert len(files) > 8 and sorted(f for f in files if not (root/f).is_file()) == []
 
 @pytest.mark.parametrize('module', [p.stem for p in (root/'nbs').glob('[034]*.ipynb')])
 def test_audit_half_imports_no_torch(module):

@@ -12,7 +12,7 @@ flags = '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --d
 # (a menu that waits beyond the left edge does not, nor what KaTeX hides)
 look = '''new Promise(done => setTimeout(done, 100)).then(() => {
   const scrolls = e => { for (let p = e.parentElement; p && p !== document.body; p = p.parentElement) if (/auto|scroll/.test(getComputedStyle(p).overflowX)) return true; return false }
-  const wide = [...document.querySelectorAll('body *')].filter(e => { const r = e.getBoundingClientRect(); return r.width && r.height && (r.right > innerWidth+1 || r.left < -1) && r.right > 0 && !e.closest('svg *, .katex-mathml') && getComputedStyle(e).visibility != 'hidden' && !scrolls(e) })
+  const wide = [...document.querySelectorAll('body *')].filter(e => { const r = e.getBoundingClientRect(); return r.width && r.height && (r.right > innerWidth+1 || r.left < -1) && r.right > 0 && !e.closest('svg *, .katex-mathml, mjx-assistive-mml, .MJX_Assistive_MathML, .visually-hidden') && getComputedStyle(e).visibility != 'hidden' && !scrolls(e) })
   const name = e => e.tagName.toLowerCase() + (e.id ? '#'+e.id : '') + (typeof e.className == 'string' && e.className ? '.'+e.className.trim().split(/\\s+/).join('.') : '')
   return { links: [...document.querySelectorAll('a[href]')].map(a => a.href), ids: [...document.querySelectorAll('[id]')].map(e => e.id),
     images: [...document.images].map(i => ({src: i.src.slice(0, 80), alt: i.alt, broken: !(i.complete && i.naturalWidth)})),

@@ -9,8 +9,8 @@ __all__ = ['tow', 'js_divergence', 'Outputs', 'outputs']
 import numpy as np
 from scipy.special import rel_entr, softmax
 from typing import NamedTuple
-from ..attack import check_labels
-from ..logits import blocks, check_pair, check_shape, check_values
+from ..layout import check_labels, check_pair, check_shape, check_values
+from ..logits import blocks
 
 # %% ../../nbs/audit/19_outputs.ipynb #b430df70
 def tow(
@@ -59,6 +59,6 @@ def outputs(
     for s in blocks(logits_retain.shape):
         retain,unlearn = logits_retain[s], logits_unlearn[s]
         check_values(retain, 'retrained logits', s.start); check_values(unlearn, 'unlearned logits', s.start)
-        check_labels(retain, unlearn, 'unlearned logits', s)
+        check_labels(retain, unlearn, 'unlearned logits', s.start)
         found.append(_compare(retain[:, 1:], unlearn[:, 1:]))
     return Outputs(*(np.concatenate(x) for x in zip(*found)))

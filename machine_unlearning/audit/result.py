@@ -156,8 +156,8 @@ def read_population(
 ) -> Population:
     "Map the files of a population; raise `ValueError` naming the file that does not fit the others"
     if approach is not None: find_approach(data_path, approach)
-    found = read_record(data_path, approach, kind)
-    one = approach is not None and (not found.about or found.about.get('originals') == 'one')
+    found,said = read_record(data_path, approach, kind), files(data_path, approach).about.is_file()
+    one = approach is not None and (not said or found.about.get('originals') == 'one')
     title = found.about.get('title') or ''
     return Population(approach or 'retain', found.logits, found.control, found.metrics, one, title)
 

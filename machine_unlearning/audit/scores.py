@@ -7,7 +7,8 @@ __all__ = ['scores', 'confidence', 'score', 'closeness']
 
 # %% ../../nbs/audit/00_scores.ipynb #8c753bce
 import numpy as np
-from ..logits import hinge, regression, residual, true_and_others
+from ..layout import regression
+from ..logits import hinge, residual, true_and_others
 
 # %% ../../nbs/audit/00_scores.ipynb #550986c3
 def confidence(

@@ -9,11 +9,10 @@ __all__ = ['mean_maps', 'overactive', 'reset_kernels', 'activation_reset']
 import torch
 from ..augment import Transform
 from ..data import Data
-from ..models import convolutions, last_linear, reinitialise
+from ..models import convolutions, last_linear
 from ..train import Cost, logits
-from .core import Request, method
-from .finetune import finetune
-from .pruning import random_part
+from .core import Request, method, random_part
+from .weights import reinitialise
 
 # %% ../../nbs/unlearn/15_activation_reset.ipynb #f3b2eb24
 def mean_maps(
@@ -58,7 +57,7 @@ def reset_kernels(
     return masks
 
 # %% ../../nbs/unlearn/15_activation_reset.ipynb #1529d49d
-@method('Activation reset', ranges=dict(tolerance=('float', .5, 1), lr=('log', 1e-4, 1e-1)), regression=True)
+@method('Activation reset', ranges=dict(tolerance=('float', .5, 1), lr=('log', 1e-4, 1e-1)), needs=['convolutions', 'head'])
 def activation_reset(
     model, # the original's copy
     request: Request,
@@ -71,4 +70,4 @@ def activation_reset(
     _,head = last_linear(model, request.transform(request.forget.x[:1]))
     reinitialise(head.weight, torch.ones_like(head.weight, dtype=torch.bool), request.gen)
     if head.bias is not None: torch.nn.init.zeros_(head.bias)
-    return finetune(model, request, epochs, lr)
+    return request.train(model, request.retain, epochs or request.epochs, lr)

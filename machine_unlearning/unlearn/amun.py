@@ -42,7 +42,7 @@ def adversarial(
 
 # %% ../../nbs/unlearn/34_amun.ipynb #446ee228
 @method('AMUN', paper='Ebrahimpour-Boroojeny et al., ICML 2025', year=2025, link='https://arxiv.org/abs/2503.00917',
-    ranges=dict(lr=('log', 1e-4, .1), radius=('log', .01, 1), steps=('int', 2, 50)), regression=False)
+    ranges=dict(lr=('log', 1e-4, .1), radius=('log', .01, 1), steps=('int', 2, 50)), needs=['classes'])
 def amun(
     model, # the original's copy
     request: Request,

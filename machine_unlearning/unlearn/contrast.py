@@ -29,7 +29,7 @@ def contrast(
 # %% ../../nbs/unlearn/19_contrast.ipynb #805ac7be
 @method('Forget-contrast-strengthen (FCS)', paper='Team fanchuan, NeurIPS 2023 unlearning competition',
     link='https://arxiv.org/abs/2406.09073', ranges=dict(temperature=('log', .1, 10),
-    first_lr=('log', 1e-4, 1e-1), forget_lr=('log', 1e-5, 1e-2), lr=('log', 1e-4, 1e-1)), regression=False)
+    first_lr=('log', 1e-4, 1e-1), forget_lr=('log', 1e-5, 1e-2), lr=('log', 1e-4, 1e-1)), needs=['classes'])
 def fcs(
     model, # the original's copy
     request: Request,

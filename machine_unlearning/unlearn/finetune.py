@@ -9,7 +9,7 @@ __all__ = ['finetune']
 from .core import Request, method
 
 # %% ../../nbs/unlearn/11_finetune.ipynb #31fc8930
-@method('Fine-tuning', reads=['retain'], ranges=dict(lr=('log', 1e-4, 1e-1)), regression=True)
+@method('Fine-tuning', reads=['retain'], ranges=dict(lr=('log', 1e-4, 1e-1)))
 def finetune(
     model, # the original's copy
     request: Request,

@@ -11,7 +11,7 @@ from ..data import Data
 from ..models import last_linear
 from ..train import outputs
 from .core import Request, method
-from .dampening import importance
+from .gradients import importance
 
 # %% ../../nbs/unlearn/30_fisher.ipynb #78534c3c
 def drawn_labels(
@@ -34,7 +34,7 @@ def variance(
 
 # %% ../../nbs/unlearn/30_fisher.ipynb #f6ac5e12
 @method('Fisher forgetting', reads=['retain'], paper='Golatkar et al., CVPR 2020', year=2020, link='https://arxiv.org/abs/1911.04933',
-    ranges=dict(alpha=('log', 1e-9, 1e-4)), budget=.015, regression=False)
+    ranges=dict(alpha=('log', 1e-9, 1e-4)), budget=.015, needs=['classes', 'head'])
 def fisher(
     model, # the original's copy
     request: Request,
@@ -42,7 +42,7 @@ def fisher(
 ):
     "Add noise to every weight, the less the more the retain set depends on it"
     name,_ = last_linear(model, request.transform(request.retain.x[:1]))
-    F = importance(model, drawn_labels(model, request.retain, request), request.transform, request.cost, request.loss)
+    F = importance(model, drawn_labels(model, request.retain, request), request)
     with torch.no_grad():
         for n,p in model.named_parameters():
             if n not in F: continue # frozen

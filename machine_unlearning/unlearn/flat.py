@@ -10,7 +10,7 @@ import torch
 from torch.func import functional_call
 from ..train import per_epoch
 from .core import Request, cycle, method
-from .influence import gradient
+from .gradients import gradient
 
 # %% ../../nbs/unlearn/36_flat.ipynb #b292cbe3
 def ascent(
@@ -25,7 +25,7 @@ def ascent(
 
 # %% ../../nbs/unlearn/36_flat.ipynb #91cbcaaa
 @method('Unlearning-aware minimisation (UAM)', paper='Kim et al., NeurIPS 2025', year=2025, link='https://neurips.cc/virtual/2025/poster/116406',
-    ranges=dict(lr=('log', 1e-4, .1), rho=('log', .01, 5)), regression=True)
+    ranges=dict(lr=('log', 1e-4, .1), rho=('log', .01, 5)))
 def uam(
     model, # the original's copy
     request: Request,

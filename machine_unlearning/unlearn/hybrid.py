@@ -11,7 +11,7 @@ from .finetune import finetune
 from .poison import poison
 
 # %% ../../nbs/unlearn/13_hybrid.ipynb #7bc3c3a3
-@method('Hybrid', ranges=dict(poison_lr=('log', 1e-5, 1e-1), lr=('log', 1e-4, 1e-1)), regression=True)
+@method('Hybrid', ranges=dict(poison_lr=('log', 1e-5, 1e-1), lr=('log', 1e-4, 1e-1)))
 def hybrid(
     model, # the original's copy
     request: Request,

@@ -23,7 +23,7 @@ def slope(
 
 # %% ../../nbs/unlearn/32_jit.ipynb #a6314faf
 @method('Just in time (JiT)', reads=['forget'], paper='Foster et al., arXiv 2024', year=2024, link='https://arxiv.org/abs/2402.01401',
-    ranges=dict(lr=('log', 1e-5, 1), sigma=('log', 1e-3, 1), copies=('int', 2, 25)), budget=.01, regression=True)
+    ranges=dict(lr=('log', 1e-5, 1), sigma=('log', 1e-3, 1), copies=('int', 2, 25)), budget=.01)
 def jit(
     model, # the original's copy
     request: Request,

@@ -9,7 +9,7 @@ __all__ = ['layers', 'train_last', 'cf_k', 'eu_k']
 import torch.nn as nn
 from ..models import called
 from .core import Request, method
-from .teachers import norms, renew
+from .weights import norms, renew
 
 # %% ../../nbs/unlearn/27_layers.ipynb #a9fab2cb
 def layers(
@@ -38,8 +38,7 @@ def train_last(
     "Train the last layers on the retain set and freeze all others"
     found = layers(model, request.transform(request.retain.x[:1]))
     frozen,last = [[m for layer in part for m in layer] for part in (found[:-k-1], found[-k-1:])]
-    if fresh:
-        for m in last: renew(m, request.gen)
+    if fresh: renew(model, request, last)
     before,chosen = [(p, p.requires_grad) for p in model.parameters()], {p for m in last for p in m.parameters()}
     for p,trained in before: p.requires_grad_(trained and p in chosen)
     def mode(model):
@@ -52,7 +51,7 @@ def train_last(
 _goel = dict(reads=['retain'], paper='Goel et al., arXiv 2022', year=2022, link='https://arxiv.org/abs/2201.06640',
     ranges=dict(lr=('log', 1e-4, 1e-1), k=('int', 1, 10)))
 
-@method('CF-k', **_goel, regression=True)
+@method('CF-k', **_goel)
 def cf_k(
     model, # the original's copy
     request: Request,
@@ -63,7 +62,7 @@ def cf_k(
     "Fine-tune the last layers"
     return train_last(model, request, k, epochs, lr, False)
 
-@method('EU-k', **_goel, regression=True)
+@method('EU-k', **_goel)
 def eu_k(
     model, # the original's copy
     request: Request,

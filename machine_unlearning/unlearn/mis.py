@@ -8,7 +8,7 @@ __all__ = ['sensitivity', 'mu_mis']
 # %% ../../nbs/unlearn/37_mis.ipynb #aaec5450
 import torch
 from .core import Request, method
-from .labels import wrong
+from .targets import wrong
 
 # %% ../../nbs/unlearn/37_mis.ipynb #0b297ae6
 def sensitivity(
@@ -24,7 +24,7 @@ def sensitivity(
 
 # %% ../../nbs/unlearn/37_mis.ipynb #79330a15
 @method('MU-Mis', reads=['forget'], paper='Cheng et al., ICLR 2026', year=2026, link='https://arxiv.org/abs/2402.15109',
-    ranges=dict(lr=('log', 1e-6, .01), epochs=('int', 1, 10)), budget=.01, regression=False)
+    ranges=dict(lr=('log', 1e-6, .01), epochs=('int', 1, 10)), budget=.01, needs=['classes'])
 def mu_mis(
     model, # the original's copy
     request: Request,

@@ -12,7 +12,7 @@ from .core import Request, cycle, method
 
 # %% ../../nbs/unlearn/22_neggrad.ipynb #b15fa066
 @method('Gradient ascent (NegGrad)', reads=['forget'], paper='Golatkar et al., CVPR 2020', year=2020, link='https://arxiv.org/abs/1911.04933',
-    ranges=dict(lr=('log', 1e-6, 1)), regression=True)
+    ranges=dict(lr=('log', 1e-6, 1)))
 def neggrad(
     model, # the original's copy
     request: Request,
@@ -25,7 +25,7 @@ def neggrad(
 
 # %% ../../nbs/unlearn/22_neggrad.ipynb #1e2882fd
 @method('NegGrad+', paper='Kurmanji et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2302.09880',
-    ranges=dict(lr=('log', 1e-4, 1), alpha=('float', .5, 1)), budget=.1, regression=True)
+    ranges=dict(lr=('log', 1e-4, 1), alpha=('float', .5, 1)), budget=.1)
 def neggrad_plus(
     model, # the original's copy
     request: Request,

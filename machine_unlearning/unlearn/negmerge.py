@@ -19,7 +19,7 @@ def consensus(
 
 # %% ../../nbs/unlearn/35_negmerge.ipynb #7fac7605
 @method('NegMerge', reads=['forget'], paper='Kim et al., ICML 2025', year=2025, link='https://arxiv.org/abs/2410.05583',
-    ranges=dict(lr=('log', 1e-5, .1), scale=('log', .1, 1000)), budget=.01, regression=True)
+    ranges=dict(lr=('log', 1e-5, .1), scale=('log', .1, 1000)), budget=.01)
 def negmerge(
     model, # the original's copy
     request: Request,

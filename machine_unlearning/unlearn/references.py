@@ -6,11 +6,11 @@
 __all__ = ['original', 'retrain']
 
 # %% ../../nbs/unlearn/10_references.ipynb #681aeb8e
-import torch
 from .core import Request, method
+from .weights import fresh
 
 # %% ../../nbs/unlearn/10_references.ipynb #dc40023b
-@method('Original', reads=[], paper='the model itself', budget=0., regression=True)
+@method('Original', reads=[], paper='the model itself', budget=0.)
 def original(
     model, # the original's copy
     request: Request,
@@ -18,17 +18,10 @@ def original(
     "Forget nothing"
     return model
 
-@method('Retraining', reads=['retain'], paper='exact unlearning', budget=1., regression=True)
+@method('Retraining', reads=['retain'], paper='exact unlearning', budget=1.)
 def retrain(
     model, # the original's copy, of which only the architecture is used
     request: Request,
 ):
     "Train a fresh network on the retain set with the original's recipe"
-    seed = torch.randint(2**62, (1,), generator=request.gen).item()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed) # modules draw their first weights from the global generator
-        for m in model.modules():
-            if hasattr(m, 'reset_parameters'): m.reset_parameters()
-    r = request.recipe
-    return request.train(model, request.retain, r.epochs, r.lr, schedule=r.schedule, momentum=r.momentum, nesterov=r.nesterov,
-        weight_decay=r.weight_decay, optimizer=r.optimizer)
+    return request.train(fresh(model, request), request.retain, **vars(request.recipe))

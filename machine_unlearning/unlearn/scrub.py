@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..data import split_control
 from ..train import evaluate
 from .core import Request, method
-from .distil import divergence
+from .targets import divergence
 
 # %% ../../nbs/unlearn/25_scrub.ipynb #124e9b5f
 def distance(
@@ -48,7 +48,7 @@ def rounds(
 _ranges = dict(lr=('log', 1e-5, 1e-1), max_epochs=('int', 1, 5), alpha=('log', 1e-3, 1), gamma=('float', .5, 1), temperature=('float', 1, 8))
 
 @method('SCRUB', reads=['retain', 'forget', 'teacher'], paper='Kurmanji et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2302.09880',
-    ranges=_ranges, budget=.07, regression=True)
+    ranges=_ranges, budget=.07)
 def scrub(
     model, # the original's copy
     request: Request,
@@ -80,7 +80,7 @@ def validation(
 
 # %% ../../nbs/unlearn/25_scrub.ipynb #8ccac18c
 @method('SCRUB+R', reads=['retain', 'forget', 'teacher'], paper='Kurmanji et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2302.09880',
-    ranges=_ranges, budget=.07, regression=True)
+    ranges=_ranges, budget=.07)
 def scrub_r(
     model, # the original's copy
     request: Request,

@@ -8,10 +8,8 @@ __all__ = ['weighted', 'salient', 'clipped', 'sfron']
 # %% ../../nbs/unlearn/33_sfron.ipynb #af531446
 import math, torch
 from ..train import per_epoch
-from .core import Request, cycle, method
-from .dampening import importance
-from .influence import gradient
-from .pruning import random_part
+from .core import Request, cycle, method, random_part
+from .gradients import gradient, importance
 
 # %% ../../nbs/unlearn/33_sfron.ipynb #9caa1f9c
 def weighted(
@@ -30,7 +28,7 @@ def salient(
 ) -> dict: # name of a trainable parameter to a bool tensor
     "The weights that matter more to the forget set"
     part = random_part(request.retain, len(request.forget)/len(request.retain), request.gen)
-    forget,retain = (importance(model, d, request.transform, request.cost, request.loss) for d in (request.forget, part))
+    forget,retain = (importance(model, d, request) for d in (request.forget, part))
     return {n: forget[n] >= gamma*retain[n] for n in forget}
 
 # %% ../../nbs/unlearn/33_sfron.ipynb #7c0b222a
@@ -44,7 +42,7 @@ def clipped(
 
 # %% ../../nbs/unlearn/33_sfron.ipynb #acab72bb
 @method('SFRon', paper='Huang et al., NeurIPS 2024', year=2024, link='https://arxiv.org/abs/2409.19732',
-    ranges=dict(lr=('log', 1e-4, .1), ascent=('log', .1, 1000), slow=('float', .1, 1), gamma=('log', .1, 10)), regression=True)
+    ranges=dict(lr=('log', 1e-4, .1), ascent=('log', .1, 1000), slow=('float', .1, 1), gamma=('log', .1, 10)))
 def sfron(
     model, # the original's copy
     request: Request,

@@ -8,7 +8,7 @@ __all__ = ['transposed', 'transpose', 'ct']
 # %% ../../nbs/unlearn/17_transpose.ipynb #560dd34e
 import torch
 from .core import Request, method
-from .msg import kernels
+from .weights import kernels
 
 # %% ../../nbs/unlearn/17_transpose.ipynb #d403d65a
 def transposed(
@@ -28,7 +28,7 @@ def transpose(
 
 # %% ../../nbs/unlearn/17_transpose.ipynb #ac8f7e92
 @method('Convolution transpose (CT)', reads=['retain'], paper='Team toshi_k & marvelworld, NeurIPS 2023 unlearning competition',
-    link='https://arxiv.org/abs/2410.01276', ranges=dict(lr=('log', 1e-4, 1e-1)), regression=True)
+    link='https://arxiv.org/abs/2410.01276', ranges=dict(lr=('log', 1e-4, 1e-1)), needs=['convolutions'])
 def ct(
     model, # the original's copy
     request: Request,
