@@ -8,9 +8,11 @@ __all__ = ['operations', 'cifar10_policy', 'strongest', 'apply', 'shift_flip', '
            'sharpness', 'posterize', 'solarize', 'invert', 'auto_contrast', 'equalize', 'auto_augment', 'Transform']
 
 # %% ../nbs/11_augment.ipynb #ed2b91e1
-import functools, torch
+import functools, operator
+import numpy as np, torch
 import torch.nn.functional as F
 from dataclasses import dataclass
+from fastcore.basics import patch
 
 # %% ../nbs/11_augment.ipynb #8581e65e
 def shift_flip(
@@ -26,41 +28,57 @@ def shift_flip(
     cols = torch.where(flip[:, None], cols.flip(1), cols)
     image = torch.arange(len(x), device=x.device)[:, None, None]
     moved = x.permute(0, 2, 3, 1)[image, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
-    return moved.clone(memory_format=torch.contiguous_format) # with the channels last, narrow convolutions fail on some CPUs
+    return moved.clone(memory_format=torch.contiguous_format) # narrow convolutions fail with channels last on some CPUs
 
 # %% ../nbs/11_augment.ipynb #8726dac4
 operations = '''none ShearX ShearY TranslateX TranslateY Rotate Brightness Color Contrast Sharpness Posterize Solarize
 AutoContrast Equalize Invert'''.split()
 
-cifar10_policy = [[(op, float(p), int(m)) for op,p,m in zip(*[iter(line.split())]*3)] for line in '''
-Invert .1 7 Contrast .2 6;Rotate .7 2 TranslateX .3 9;Sharpness .8 1 Sharpness .9 3;ShearY .5 8 TranslateY .7 9
-AutoContrast .5 8 Equalize .9 2;ShearY .2 7 Posterize .3 7;Color .4 3 Brightness .6 7;Sharpness .3 9 Brightness .7 9
-Equalize .6 5 Equalize .5 1;Contrast .6 7 Sharpness .6 5;Color .7 7 TranslateX .5 8;Equalize .3 7 AutoContrast .4 8
-TranslateY .4 3 Sharpness .2 6;Brightness .9 6 Color .2 8;Solarize .5 2 Invert .0 3;Equalize .2 0 AutoContrast .6 0
-Equalize .2 8 Equalize .6 4;Color .9 9 Equalize .6 6;AutoContrast .8 4 Solarize .2 8;Brightness .1 3 Color .7 0
-Solarize .4 5 AutoContrast .9 3;TranslateY .9 9 TranslateY .7 9;AutoContrast .9 2 Solarize .8 3;Equalize .8 8 Invert .1 3
-TranslateY .7 9 AutoContrast .9 1'''.strip().replace('\n', ';').split(';')]
+_sub_policies = '''
+Invert .1 7 Contrast .2 6;Rotate .7 2 TranslateX .3 9;Sharpness .8 1 Sharpness .9 3
+ShearY .5 8 TranslateY .7 9;AutoContrast .5 8 Equalize .9 2;ShearY .2 7 Posterize .3 7
+Color .4 3 Brightness .6 7;Sharpness .3 9 Brightness .7 9;Equalize .6 5 Equalize .5 1
+Contrast .6 7 Sharpness .6 5;Color .7 7 TranslateX .5 8;Equalize .3 7 AutoContrast .4 8
+TranslateY .4 3 Sharpness .2 6;Brightness .9 6 Color .2 8;Solarize .5 2 Invert .0 3
+Equalize .2 0 AutoContrast .6 0;Equalize .2 8 Equalize .6 4;Color .9 9 Equalize .6 6
+AutoContrast .8 4 Solarize .2 8;Brightness .1 3 Color .7 0;Solarize .4 5 AutoContrast .9 3
+TranslateY .9 9 TranslateY .7 9;AutoContrast .9 2 Solarize .8 3;Equalize .8 8 Invert .1 3
+TranslateY .7 9 AutoContrast .9 1'''.strip().replace('\n', ';').split(';')
+
+def _steps(words):
+    "Operation, probability and magnitude, twice"
+    return [(op, float(p), int(m)) for op,p,m in zip(*[iter(words.split())]*3)]
+
+cifar10_policy = [_steps(words) for words in _sub_policies]
 
 # %% ../nbs/11_augment.ipynb #20a4993c
-strongest = dict(ShearX=.3, ShearY=.3, TranslateX=150/331, TranslateY=150/331, Rotate=30., Brightness=.9, Color=.9, Contrast=.9, Sharpness=.9)
+strongest = dict(
+    ShearX=.3, ShearY=.3, TranslateX=150/331, TranslateY=150/331, Rotate=30.,
+    Brightness=.9, Color=.9, Contrast=.9, Sharpness=.9)
 
 def strength(
     op: str, # name of an operation
     m: int, # magnitude, 0 to 9
 ) -> float: # in the operation's own unit: slope, share of the width, degrees, change of factor, bits or threshold
-    "How strongly an operation acts at magnitude `m`, before its random sign"
+    "Tell how strongly an operation acts at magnitude `m`, before its random sign"
     if op in strongest: return strongest[op]*m/9
     return {'Posterize': 8 - round(4*m/9), 'Solarize': 255*(1 - m/9)}.get(op, 0.)
 
 # %% ../nbs/11_augment.ipynb #4a17e2bf
+@functools.cache
+def _policies():
+    "Operation, probability, strength and whether there is a sign: four tensors (25, 2)"
+    def numbers(op, p, m): return operations.index(op), p, strength(op, m), op in strongest
+    steps = [[numbers(*step) for step in policy] for policy in cifar10_policy]
+    return [torch.tensor([[step[i] for step in policy] for policy in steps]) for i in range(4)]
+
 def draw_policy(
     n: int, # number of images
     gen: torch.Generator, # on the CPU
 ) -> dict: # `op` (n, 2) int, index into `operations`; `strength` (n, 2) float
-    "Pick a sub-policy for each image and decide which of its two operations happen, how strongly and in which direction"
-    steps = [[(operations.index(op), p, strength(op, m), op in strongest) for op,p,m in policy] for policy in cifar10_policy]
-    op,p,s,signed = (torch.tensor([[step[i] for step in policy] for policy in steps]) for i in range(4))
-    pick = torch.randint(len(steps), (n,), generator=gen)
+    "Pick a sub-policy for each image and decide which of its operations happen, how strongly and in which direction"
+    op,p,s,signed = _policies()
+    pick = torch.randint(len(cifar10_policy), (n,), generator=gen)
     happens = torch.rand(n, 2, generator=gen) < p[pick]
     sign = torch.where(signed[pick] & (torch.rand(n, 2, generator=gen) < .5), -1., 1.)
     return dict(op=op[pick]*happens, strength=s[pick]*sign)
@@ -72,7 +90,7 @@ def affine(
 ): # (n, C, H, W)
     "Resample every image through its affine map with nearest neighbours"
     n,C,H,W = x.shape
-    rows,cols = torch.meshgrid(torch.arange(H, device=x.device) + .5, torch.arange(W, device=x.device) + .5, indexing='ij')
+    rows,cols = torch.meshgrid([torch.arange(size, device=x.device) + .5 for size in (H, W)], indexing='ij')
     out = torch.stack([cols.flatten(), rows.flatten(), torch.ones(H*W, device=x.device)])
     c,r = (matrix @ out).floor().long().unbind(1)
     inside = (c >= 0) & (c < W) & (r >= 0) & (r < H)
@@ -80,30 +98,38 @@ def affine(
     return (x.flatten(2).gather(2, index)*inside[:, None]).view_as(x)
 
 # %% ../nbs/11_augment.ipynb #22b9d668
-def _matrix(n, device):
-    return torch.eye(2, 3, device=device).repeat(n, 1, 1)
+def _matrix(x):
+    "Identity map of every image (n, 2, 3)"
+    return torch.eye(2, 3, device=x.device).repeat(len(x), 1, 1)
+
+def _moved(x, row, col, by):
+    "Images under the map whose entry (row, col) is `by`"
+    m = _matrix(x)
+    m[:, row, col] = by
+    return affine(x, m)
 
 def shear_x(x, s):
-    m = _matrix(len(x), x.device); m[:, 0, 1] = s
-    return affine(x, m)
+    "Shear along the rows by slope `s`"
+    return _moved(x, 0, 1, s)
 
 def shear_y(x, s):
-    m = _matrix(len(x), x.device); m[:, 1, 0] = s
-    return affine(x, m)
+    "Shear along the columns by slope `s`"
+    return _moved(x, 1, 0, s)
 
 def translate_x(x, s):
-    m = _matrix(len(x), x.device); m[:, 0, 2] = -(s*x.shape[3]).trunc()
-    return affine(x, m)
+    "Shift to the right by a share `s` of the width, in whole pixels"
+    return _moved(x, 0, 2, -(s*x.shape[3]).trunc())
 
 def translate_y(x, s):
-    m = _matrix(len(x), x.device); m[:, 1, 2] = -(s*x.shape[2]).trunc()
-    return affine(x, m)
+    "Shift down by a share `s` of the height, in whole pixels"
+    return _moved(x, 1, 2, -(s*x.shape[2]).trunc())
 
 def rotate(x, s):
-    "Counter-clockwise by `s` degrees around the centre"
-    m,(h,w),a = _matrix(len(x), x.device), (x.shape[2]/2, x.shape[3]/2), torch.deg2rad(s)
+    "Rotate counter-clockwise by `s` degrees around the centre"
+    m,a = _matrix(x), torch.deg2rad(s)
+    h,w = x.shape[2]/2, x.shape[3]/2
     m[:, 0, 0] = m[:, 1, 1] = a.cos()
-    m[:, 0, 1], m[:, 1, 0] = -a.sin(), a.sin()
+    m[:, 0, 1],m[:, 1, 0] = -a.sin(), a.sin()
     m[:, 0, 2] = w - a.cos()*w + a.sin()*h
     m[:, 1, 2] = h - a.sin()*w - a.cos()*h
     return affine(x, m)
@@ -115,16 +141,25 @@ def blend(x, poor, s):
     return (f*x + (1-f)*poor).clamp(0, 255).to(torch.uint8)
 
 def grey(x):
-    "Luminance (n, 1, H, W), cut to whole numbers"
+    "Return the luminance (n, 1, H, W), cut to whole numbers"
     if x.shape[1] != 3: return x.float()
     return (x*torch.tensor([.2989, .587, .114], device=x.device).view(3, 1, 1)).sum(1, keepdim=True).floor()
 
-def brightness(x, s): return blend(x, torch.zeros((), device=x.device), s)
-def color(x, s): return blend(x, grey(x), s)
-def contrast(x, s): return blend(x, grey(x).mean((1, 2, 3), keepdim=True), s)
+# %% ../nbs/11_augment.ipynb #f79b368b
+def brightness(x, s):
+    "Blend with black"
+    return blend(x, torch.zeros((), device=x.device), s)
+
+def color(x, s):
+    "Blend with grey"
+    return blend(x, grey(x), s)
+
+def contrast(x, s):
+    "Blend with the mean grey"
+    return blend(x, grey(x).mean((1, 2, 3), keepdim=True), s)
 
 def sharpness(x, s):
-    "The border has no full neighbourhood and stays as it is"
+    "Blend with the blurred image; the border has no full neighbourhood and stays as it is"
     kernel = torch.full((3, 3), 1/13, device=x.device)
     kernel[1, 1] = 5/13
     poor = x.float()
@@ -132,13 +167,18 @@ def sharpness(x, s):
     poor[:, :, 1:-1, 1:-1] = smooth
     return blend(x, poor, s)
 
-# %% ../nbs/11_augment.ipynb #f79b368b
+# %% ../nbs/11_augment.ipynb #a1a8016c
 def posterize(x, s):
     "Keep the `s` highest bits"
     return x & (256 - 2**(8-s)).to(torch.uint8)[:, None, None, None]
 
-def solarize(x, s): return torch.where(x >= s[:, None, None, None], 255-x, x)
-def invert(x, s): return 255-x
+def solarize(x, s):
+    "Invert what is at least as bright as `s`"
+    return torch.where(x >= s[:, None, None, None], 255-x, x)
+
+def invert(x, s):
+    "Invert every pixel"
+    return 255-x
 
 def auto_contrast(x, s):
     "Stretch every channel to the full range; a flat channel stays"
@@ -149,7 +189,8 @@ def auto_contrast(x, s):
 def equalize(x, s):
     "Flatten the histogram of every channel; a channel too flat to have a step stays"
     flat = x.flatten(2).long()
-    hist = torch.zeros(*flat.shape[:2], 256, dtype=torch.long, device=x.device).scatter_add_(2, flat, torch.ones_like(flat))
+    hist = torch.zeros(*flat.shape[:2], 256, dtype=torch.long, device=x.device)
+    hist.scatter_add_(2, flat, torch.ones_like(flat))
     last = hist.gather(2, flat.amax(2, keepdim=True))
     step = (flat.shape[2] - last)//255
     before = hist.cumsum(2) - hist
@@ -157,7 +198,8 @@ def equalize(x, s):
     return torch.where(step > 0, table.gather(2, flat), flat).to(torch.uint8).view_as(x)
 
 # %% ../nbs/11_augment.ipynb #ccdc0234
-apply = dict(zip(operations[1:], [shear_x, shear_y, translate_x, translate_y, rotate, brightness, color, contrast, sharpness,
+apply = dict(zip(operations[1:], [
+    shear_x, shear_y, translate_x, translate_y, rotate, brightness, color, contrast, sharpness,
     posterize, solarize, auto_contrast, equalize, invert]))
 
 # %% ../nbs/11_augment.ipynb #27127e9a
@@ -166,7 +208,7 @@ def auto_augment(
     op, # (n, 2) int, as drawn by `draw_policy`
     strength, # (n, 2) float
 ): # (n, C, H, W) uint8
-    "Two AutoAugment operations per image"
+    "Apply two AutoAugment operations to each image"
     x = x.clone()
     for step in range(op.shape[1]):
         for i,name in enumerate(operations[1:], 1):
@@ -184,24 +226,52 @@ class Transform:
     flip: bool = False  # mirror half of the images
     auto: bool = False  # AutoAugment's CIFAR-10 policy
 
-    def draw(self, n, gen):
-        "Random numbers for `n` images, on the CPU"
-        draws = {}
-        if self.crop or self.flip:
-            draws['shift'] = torch.randint(-self.crop, self.crop+1, (n, 2), generator=gen)
-            draws['flip'] = torch.rand(n, generator=gen) < (.5 if self.flip else 0.)
-        return draws | draw_policy(n, gen) if self.auto else draws
+    def __post_init__(self):
+        for name in 'mean', 'std': object.__setattr__(self, name, _channels(name, getattr(self, name)))
+        for name in 'flip', 'auto': object.__setattr__(self, name, bool(getattr(self, name)))
+        object.__setattr__(self, 'crop', operator.index(self.crop))
+        if self.crop < 0: raise ValueError(f'transform: expected a crop of 0 pixels or more, found {self.crop}')
 
-    def augment(self, x, draws):
-        "(n, ...) stored values, changed as `draws` say"
-        if 'shift' in draws: x = shift_flip(x, draws['shift'], draws['flip'])
-        return auto_augment(x, draws['op'], draws['strength']) if 'op' in draws else x
+def _channels(name, values):
+    "One number for each channel, as a tuple, from a number, list, array or tensor"
+    try: found = np.asarray(values, float).ravel()
+    except (TypeError, ValueError): found = np.array([np.nan])
+    if not found.size or not np.isfinite(found).all():
+        raise ValueError(f'transform: expected finite numbers as {name}, found {values!r}')
+    return tuple(found.tolist())
 
-    def __call__(self, x):
-        "Floats for the network from (n, ...) stored values"
-        mean,std = _constants(self, x.device, x.ndim)
-        return (x.float() - mean)/std
+# %% ../nbs/11_augment.ipynb #f714d1de
+@patch
+def draw(self: Transform,
+    n: int, # number of images
+    gen: torch.Generator, # on the CPU
+) -> dict: # name to tensor (n, ...)
+    "Draw the random numbers for `n` images, on the CPU"
+    draws = {}
+    if self.crop or self.flip:
+        draws['shift'] = torch.randint(-self.crop, self.crop+1, (n, 2), generator=gen)
+        draws['flip'] = torch.rand(n, generator=gen) < (.5 if self.flip else 0.)
+    return draws | draw_policy(n, gen) if self.auto else draws
+
+@patch
+def augment(self: Transform,
+    x, # (n, ...) stored values
+    draws: dict, # from `draw`
+): # (n, ...) stored values
+    "Change images as `draws` say"
+    if 'shift' in draws: x = shift_flip(x, draws['shift'], draws['flip'])
+    return auto_augment(x, draws['op'], draws['strength']) if 'op' in draws else x
+
+# %% ../nbs/11_augment.ipynb #d3b99136
+@patch
+def __call__(self: Transform,
+    x, # (n, ...) stored values
+): # (n, ...) float32, or tokens
+    "Normalise stored values for the network"
+    if x.dtype == torch.int64 and not any(self.mean) and set(self.std) == {1.}: return x
+    mean,std = _constants(self.mean, self.std, x.device, x.ndim)
+    return (x.float() - mean)/std
 
 @functools.lru_cache(maxsize=8) # copied to a GPU once, not at every step
-def _constants(transform, device, ndim):
-    return [torch.tensor(v, device=device).view(-1, *[1]*(ndim-2)) for v in (transform.mean, transform.std)]
+def _constants(mean, std, device, ndim):
+    return [torch.tensor(v, device=device).view(-1, *[1]*(ndim-2)) for v in (mean, std)]

@@ -95,7 +95,7 @@ def _raw(t): return t.detach().cpu().resolve_conj().resolve_neg().contiguous().r
 def _(g, c): c.tell('generator', _raw(g.get_state()))
 
 # %% ../nbs/18_identity.ipynb #895e01eb
-_own = '.augment', '.models', '.train', '.vision', '.unlearn' # modules of this library that determine a model
+_own = '.augment', '.models', '.train', '.unlearn' # modules of this library that determine a model
 _exempt = sys.stdlib_module_names | {'torch', 'numpy', 'machine_unlearning'} # told in a record, but not counted
 
 def _is_installed(file): # path or None

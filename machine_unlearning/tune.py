@@ -15,27 +15,28 @@ from .core import Failed, Paused, command, versions, write_json
 from .audit.scores import closeness
 from .engine import Job, processes, work
 from .logits import to_layout
-from .plan import Plan, digest, experiment, load, make_plan, read_sets, recipe_of, seed_of, share, task_of, units
-from .population import answer, count_workers, run
-from .units import load_model, read_record
-from .train import Cost, logits, one_thread, seeded
-
+from .experiment import Experiment, digest
+from .plan import Plan, make_plan
+from .population import answer, count_workers, populate
 from .task import by_person
-from .unlearn import check_regression, methods
+from .train import Cost, logits, one_thread, seeded
+from .units import load_model, read_sets, read_unit, write_sets
+from .unlearn import methods
 
 # %% ../nbs/53_tune.ipynb #0106be0d
 def tuning_plan(
-    plan: Plan, # the experiment that will be reported
+    reported: Experiment, # what will be reported
     n=8, # models of each kind
     held=.2, # share of the retain set that plays the held-out examples
 ) -> Plan:
-    "An experiment like `plan`, within its retain set"
-    task,parts = load(plan)
-    seed,n_retain = seed_of(plan, 'tuning', 0), len(parts.retain)
+    "Plan an experiment like the reported one, within its retain set"
+    plan,task,parts = reported.plan, reported.task, reported.sets
+    seed,n_retain = reported.seed_of('tuning', 0), len(parts.retain)
     if parts.retain.subject is None: chosen = np.sort(np.random.default_rng(seed).permutation(n_retain)[:round(held*n_retain)])
     else: chosen = by_person(parts.retain, held, torch.Generator().manual_seed(seed)).numpy()
     inner = replace(task, train=parts.retain[np.setdiff1d(np.arange(n_retain), chosen)], held_out=parts.retain[chosen])
-    return Plan(Path(plan.out)/'tuning', inner, {}, ('original',), n, len(parts.forget)/len(parts.retain), seed_of(plan, 'tuning', 1), plan.device, imports=plan.imports)
+    return Plan(plan.out/'tuning', inner, {}, ('original',), n, len(parts.forget)/len(parts.retain), reported.seed_of('tuning', 1),
+        plan.device, imports=plan.imports)
 
 # %% ../nbs/53_tune.ipynb #22a7cb1e
 def badness(
@@ -60,7 +61,7 @@ def suggest(
     return {name: kinds[kind](name, low, high) for name,(kind,low,high) in ranges.items()}
 
 def judge(
-    plan: Plan, # of the tuning; its task without data
+    experiment: Experiment, # of the tuning, without data
     sets, # file with its sets
     originals: list, # units
     retain: dict, # confidences of the retrained models
@@ -70,20 +71,22 @@ def judge(
     models=3, # unlearned models
 ) -> tuple: # badness, or None when the budget was exceeded; share of a training
     "Unlearn a few times and compare"
-    _,parts = read_sets(sets, plan.device)
+    task,device = experiment.task, experiment.plan.device
+    _,parts = read_sets(sets, device)
     found = dict(forget=[], control=[])
     for k in range(models):
-        original = load_model(originals[k].path, plan.task).to(plan.device)
-        with one_thread(), seeded(seed_of(plan, approach, k)) as gen: model,cost = answer(plan, approach, original, parts, gen, settings=settings)
+        original = load_model(originals[k].path, task).to(device)
+        with one_thread(), seeded(experiment.seed_of(approach, k)) as gen:
+            model,cost = answer(experiment, approach, original, parts, gen, settings=settings)
         if cost.share(whole) > .05 + 1e-9: return None, cost.share(whole)
-        for name in found: found[name].append(logits(model, getattr(parts, name), plan.task.transform).numpy())
+        for name in found: found[name].append(logits(model, getattr(parts, name), task.transform).numpy())
     return badness(retain, {name: _closeness(z, getattr(parts, name)) for name,z in found.items()}), cost.share(whole)
 
 def _closeness(z, data): return closeness(to_layout(data.y.cpu().numpy(), z)) # z: one (S, C) array per model
 
 # %% ../nbs/53_tune.ipynb #3144eb37
 def search(
-    plan: Plan, # of the tuning; its task without data
+    experiment: Experiment, # of the tuning, without data
     sets, # file with its sets
     everything: list, # its units
     trials: int, # how many
@@ -94,25 +97,25 @@ def search(
     "Tune one approach and write its settings; `Paused` when the time is up"
     optuna = importlib.import_module('optuna')
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    plan.register()
+    experiment.plan.register()
     originals,retrained = ([u for u in everything if u.approach == a] for a in ('original', 'retain'))
-    _,parts = read_sets(sets, plan.device)
-    retain = {k: _closeness([read_record(u.path, k)[0][k].numpy() for u in retrained], getattr(parts, k)) for k in ('forget', 'control')}
-    about = read_record(originals[0].path, 'none')[1]
+    _,parts = read_sets(sets, experiment.plan.device)
+    retain = {k: _closeness([read_unit(u.path, k)[0][k].numpy() for u in retrained], getattr(parts, k)) for k in ('forget', 'control')}
+    about = read_unit(originals[0].path, 'none')[1]
     whole = Cost(about['forward'], about['trained'])
     def objective(trial):
-        settings = suggest(trial, job.name, max(1, plan.task.recipe.epochs//20))
-        try: value,cost = judge(plan, sets, originals, retain, job.name, settings, whole, models)
+        settings = suggest(trial, job.name, max(1, experiment.task.recipe.epochs//20))
+        try: value,cost = judge(experiment, sets, originals, retain, job.name, settings, whole, models)
         except FloatingPointError as e: raise optuna.TrialPruned(str(e)) # diverged
         trial.set_user_attr('cost', cost)
         if value is None: raise optuna.TrialPruned('over the budget')
         return value
     path = Path(job.path)
     study = optuna.create_study(storage=f'sqlite:///{path.with_suffix(".db")}', study_name=job.name, load_if_exists=True)
-    if not study.trials: study.enqueue_trial(start(plan, job.name), skip_if_exists=True)
+    if not study.trials: study.enqueue_trial(start(experiment, job.name), skip_if_exists=True)
     while (n := len(study.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)))) < trials:
         if time.time() >= deadline: raise Paused(f'{job.name}: {n} of {trials} trials')
-        study.sampler = optuna.samplers.TPESampler(seed=seed_of(plan, job.name, n) % 2**32) # the same proposals however often it was interrupted
+        study.sampler = optuna.samplers.TPESampler(seed=experiment.seed_of(job.name, n) % 2**32) # the same proposals however often it was interrupted
         study.optimize(objective, n_trials=1)
     good = [t for t in study.trials if t.value is not None]
     if not good: raise Failed(f'{job.name}: none of {trials} settings stays within 5 % and converges')
@@ -120,11 +123,11 @@ def search(
     write_json(path, dict(settings=best.params, value=best.value, cost=best.user_attrs['cost'], default_value=first.value if first.number == 0 else None, trials=n))
 
 def start(
-    plan: Plan,
+    experiment: Experiment,
     approach: str,
 ) -> dict: # the hyper-parameters that a search begins with
-    "The task's settings, and the method's defaults for others"
-    known = methods[approach].defaults() | plan.task.settings.get(approach, {})
+    "Take the task's settings, and the method's defaults for others"
+    known = methods[approach].defaults() | experiment.task.settings.get(approach, {})
     return {k: known[k] for k in methods[approach].ranges if known[k] is not None}
 
 # %% ../nbs/53_tune.ipynb #f604aa12
@@ -144,27 +147,24 @@ def mu_tune(
     except ImportError: raise ValueError("mu_tune needs Optuna: pip install optuna") from None
     if not 0 < models <= population: raise ValueError(f'models: expected 1 to {population}, the population, found {models}')
     started = time.time()
-    reported = make_plan(approaches=approaches, **kwargs)
-    check_regression(reported.approaches, task_of(reported).regression)
-    tunable = [a for a in reported.approaches if methods[a].ranges]
+    reported = Experiment(make_plan(approaches=approaches, **kwargs))
+    tunable = [a for a in reported.plan.approaches if methods[a].ranges]
     if not tunable: raise ValueError(f'{approaches}: no method with a range to search')
-    plan = tuning_plan(reported, population)
-    run(plan, workers=workers, time_budget=time_budget)
-    shared = experiment(plan)
-    everything,bare,sets = units(plan, shared), replace(plan, task=plan.task.bare()), share(plan, shared)
-    key = lambda a: digest([shared, recipe_of(plan, a), methods[a].ranges, trials, models])
-    jobs = [Job(str(plan.out/f'{a}-{key(a)}.json'), a) for a in tunable]
-    todo,n = [j for j in jobs if not Path(j.path).is_file()], count_workers(reported, plan.task, workers)
-    f = functools.partial(search, bare, sets, everything, trials, models)
+    experiment = Experiment(tuning_plan(reported, population))
+    out = populate(experiment, workers=workers, time_budget=time_budget)
+    key = lambda a: digest([experiment.common, experiment.recipe_of(a), methods[a].ranges, trials, models])
+    jobs = [Job(str(out/f'{a}-{key(a)}.json'), a) for a in tunable]
+    todo,n = [j for j in jobs if not Path(j.path).is_file()], count_workers(reported, workers)
+    f = functools.partial(search, experiment.bare(), write_sets(experiment), experiment.units(), trials, models)
     deadline = float('inf') if time_budget is None else max(started + time_budget, time.time() + 1)
     failures,left = work(todo, f, None, functools.partial(processes, min(n, len(todo)) or 1), 2*n, deadline, [j for j in jobs if j not in todo])
     if left: raise Paused(f'{left} of {len(jobs)} approaches are left after {time_budget:g} s; the same command goes on')
     found = {j.name: json.loads(Path(j.path).read_text()) for j in jobs if j not in failures}
-    provenance = dict(tuned_by=f'mu_tune, {trials} trials of {models} unlearned models, {population} retrained models', data='the retain set of the experiment', experiment=shared, versions=versions())
-    write_json(Path(reported.out)/'tuned.json', dict(approaches=found, provenance=provenance))
+    provenance = dict(tuned_by=f'mu_tune, {trials} trials of {models} unlearned models, {population} retrained models', data='the retain set of the experiment', experiment=experiment.common, versions=versions())
+    write_json(reported.plan.out/'tuned.json', dict(approaches=found, provenance=provenance))
     for a,r in found.items(): print(f'{a:18}{_number(r["default_value"])} -> {r["value"]:.2f}  cost {r["cost"]:.1%}  {r["settings"]}')
     if failures: raise Failed('; '.join(str(e) for e in failures.values()))
-    print(f'settings {Path(reported.out)/"tuned.json"}')
+    print(f'settings {reported.plan.out/"tuned.json"}')
 
 def _number(v): return 'none' if v is None else f'{v:.2f}'
 

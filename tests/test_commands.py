@@ -60,7 +60,7 @@ def test_good_input(records):
     r = run('mu_table', records)
     assert r.returncode == 0 and len(r.stdout.splitlines()) == 3 and 'mine' in r.stdout
     r = run('mu_attack', records, 'mine')
-    assert r.returncode == 0 and 'mine: ε̂ = ' in r.stdout
+    assert r.returncode == 0 and 'mine: eps = ' in r.stdout
 
 def test_missing_approach_names_those_that_exist(records):
     refused(records, "no approach 'yours'.*found mine", 'mu_attack', records, 'yours')

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from machine_unlearning.core import Paused
 from machine_unlearning.engine import Inline
-from machine_unlearning.plan import seed_of
+from machine_unlearning.experiment import Experiment
 from machine_unlearning.population import run
 from machine_unlearning.plan import make_plan
 
-options = dict(approaches='finetune,prune_last_layer', n=3, epochs=20, width=4, limit=400)
+options = dict(approaches='finetune,prune_last_layer', n=3, epochs=20, width=4, limit=400, originals='one')
 command = [str(Path(sys.executable).with_name('mu_create_logits')), *(w for k,v in options.items() for w in (f'--{k}', str(v)))]
 
 def plan(out, **kw): return make_plan(out=out, **(options | kw))
@@ -168,7 +168,7 @@ def task(**options):
 
 def test_failing_seeds(tmp_path):
     "A training that yields NaN is a failed unit: it is listed, the others are made, and the next run tries only it"
-    bad = {seed_of(plan(tmp_path), 'retain', i) for i in (0, 2)}
+    bad = {Experiment(plan(tmp_path)).seed_of('retain', i) for i in (0, 2)}
     (tmp_path/'sick_task.py').write_text(sick.replace('{BAD}', repr(bad)))
     env = dict(os.environ, PYTHONPATH=str(tmp_path))
     for tried in 10, 2:
