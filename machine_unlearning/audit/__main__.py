@@ -8,9 +8,9 @@ __all__ = ['show', 'summary', 'mu_audit']
 # %% ../../nbs/audit/60_mu_audit.ipynb #924eaf30
 import os, sys
 from pathlib import Path
-from .columns import ascii_words, decisive, interval_of, printable, value_of, wrapped
+from .columns import ascii_words, decisive, interval_of, value_of, wrapped
 from .result import Levels, audit, bar, finding_lines, side_by_side
-from ..core import atomic, check_file, command
+from ..core import atomic, check_file, command, printable
 from ..layout import choose
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #eda2c7d4

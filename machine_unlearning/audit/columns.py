@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['count', 'thousandths', 'apart', 'columns', 'decisive', 'Column', 'per_cent', 'examples_needed', 'ascii_words',
-           'printable', 'wrapped', 'typeset', 'value_of', 'interval_of', 'glossary']
+           'wrapped', 'typeset', 'value_of', 'interval_of', 'glossary']
 
 # %% ../../nbs/audit/50_columns.ipynb #6a1c7528
 import math, re, textwrap
 from functools import partial
 from typing import Callable, NamedTuple
-from ..core import number
+from ..core import number, printable
 
 # %% ../../nbs/audit/50_columns.ipynb #a6198d40
 class Column(NamedTuple):
@@ -225,12 +225,6 @@ def ascii_words(
     "Write symbols of the audit in plain letters"
     for symbol,word in _letters.items(): text = text.replace(symbol, word)
     return text
-
-def printable(
-    text: str, # such as the name of a folder
-) -> str:
-    "Replace characters that would move a terminal's cursor or change its colours"
-    return ''.join(c if c.isprintable() else '?' for c in text)
 
 def wrapped(
     text: str, # one line

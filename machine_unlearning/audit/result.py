@@ -463,7 +463,7 @@ def examples_words(
     which='forget ',
 ) -> str:
     "Name a number of examples"
-    return f'{n} {which}example' + 's'*(n != 1)
+    return f'{n} {which}example{"" if n == 1 else "s"}'
 
 def distance_words(
     row: dict, # of `audit_row`
