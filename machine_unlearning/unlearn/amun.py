@@ -23,7 +23,7 @@ def adversarial(
     radius=.2, # of the first ball
     doublings=10, # number of balls
 ) -> tuple: # points (b, ...) and their labels (b,)
-    "The nearest points that the model does not label `y`, and what it calls them"
+    "Search the nearest points that the model does not label `y`; what it calls them comes with them"
     model.eval()
     found,label,left = x.clone(), y.clone(), torch.arange(len(y), device=y.device)
     for i in range(steps*doublings + 1):
@@ -41,23 +41,32 @@ def adversarial(
     return found, label
 
 # %% ../../nbs/unlearn/34_amun.ipynb #446ee228
+def _nearest(model, request, steps, radius):
+    "Adversarial points and their labels for the whole forget set, a batch at a time"
+    forget,size = request.forget, request.recipe.batch
+    parts = zip(forget.x.split(size), forget.y.split(size))
+    found = [adversarial(model, request.transform(x), y, request.loss, request.cost, steps, radius) for x,y in parts]
+    points,labels = zip(*found)
+    return torch.cat(points), torch.cat(labels)
+
+# %% ../../nbs/unlearn/34_amun.ipynb #ee5cd1b4
 @method('AMUN', paper='Ebrahimpour-Boroojeny et al., ICML 2025', year=2025, link='https://arxiv.org/abs/2503.00917',
-    ranges=dict(lr=('log', 1e-4, .1), radius=('log', .01, 1), steps=('int', 2, 50)), needs=['classes'])
+    ranges=dict(lr=('log', 1e-4, .1), radius=('log', .01, 1), steps=('int', 2, 50)), budget=.071, needs=['classes'])
 def amun(
     model, # the original's copy
     request: Request,
-    epochs=None, # over the retain set and the adversarial points; None takes the budget (5 of the paper's 100)
+    epochs=None, # over the retain set, the forget set and the adversarial points; None takes the budget (5 of the paper's 100)
     lr=1e-2, # learning rate
     steps=10, # of the search, per radius; the paper takes 50
     radius=.2, # of the search's first ball, in units of the normalised input
+    own=True, # whether the forget set, with its own labels, is trained on, too; False is the authors' advonly
 ):
-    "Train on the retain set and on the forget set's nearest adversarial examples"
-    n,forget,size = len(request.retain), request.forget, request.recipe.batch
-    parts = zip(forget.x.split(size), forget.y.split(size))
-    found = [adversarial(model, request.transform(x), y, request.loss, request.cost, steps, radius) for x,y in parts]
-    points,labels = (torch.cat(part) for part in zip(*found))
+    "Train on the retain set, the forget set and its nearest adversarial examples, as Ebrahimpour-Boroojeny et al. do"
+    points,labels = _nearest(model, request, steps, radius)
+    first,size = len(request.retain), len(points)
     def objective(model, batch):
-        i = batch.index - n
-        swap = (i >= 0).view(-1, *[1]*(batch.x.ndim-1))
-        return request.loss(model(torch.where(swap, points[i.clamp(min=0)], batch.x)), batch.y)
-    return request.train(model, request.retain + Data(forget.x, labels), epochs or request.epochs, lr, objective)
+        i = batch.index - first
+        swap = ((i >= 0) & (i < size)).view(-1, *[1]*(batch.x.ndim-1))
+        return request.loss(model(torch.where(swap, points[i.clamp(0, size-1)], batch.x)), batch.y)
+    data = request.retain + Data(request.forget.x, labels)
+    return request.train(model, data + request.forget if own else data, epochs or request.epochs, lr, objective)

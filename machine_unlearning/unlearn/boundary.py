@@ -16,7 +16,7 @@ def nearest_wrong(
     request: Request,
     bound: float, # size of the step, as a share of the range of stored values
 ) -> torch.Tensor: # (n,) labels
-    "The class other than its own that each forget example is closest to, seen from one step of the fast gradient sign method"
+    "Find the wrong class that each forget example is closest to, seen from one step of the fast gradient sign method"
     low,high = request.forget.x.aminmax()
     found = []
     for x,y in zip(request.forget.x.split(request.recipe.batch), request.forget.y.split(request.recipe.batch)):
@@ -29,7 +29,7 @@ def nearest_wrong(
 
 # %% ../../nbs/unlearn/28_boundary.ipynb #2ca5c483
 @method('Boundary Shrink', reads=['forget'], paper='Chen et al., CVPR 2023', year=2023, link='https://arxiv.org/abs/2303.11570',
-    ranges=dict(lr=('log', 1e-6, 1e-1), bound=('float', .01, .5)), needs=['classes'])
+    ranges=dict(lr=('log', 1e-6, 1e-1), bound=('float', .01, .5)), budget=.002, needs=['classes'])
 def boundary_shrink(
     model, # the original's copy
     request: Request,
@@ -39,4 +39,4 @@ def boundary_shrink(
 ):
     "Train on the forget set with the nearest wrong classes as labels"
     neighbours = Data(request.forget.x, nearest_wrong(model, request, bound))
-    return request.train(model, neighbours, epochs or request.epochs, lr)
+    return request.train(model, neighbours, epochs or request.epochs, lr, weight_decay=0)

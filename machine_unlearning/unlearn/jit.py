@@ -7,6 +7,7 @@ __all__ = ['slope', 'jit']
 
 # %% ../../nbs/unlearn/32_jit.ipynb #cb00b4e8
 import torch
+import torch.nn as nn
 from .core import Request, method
 
 # %% ../../nbs/unlearn/32_jit.ipynb #cfb647e7
@@ -15,27 +16,27 @@ def slope(
     x: torch.Tensor, # (b, ...) what the network sees
     noise: torch.Tensor, # (copies, b, ...) of the same kind
 ) -> torch.Tensor: # scalar
-    "Mean change of the output per change of the input"
+    "Add up how much the outputs change per change of the input, a mean over the copies and a sum over the examples"
     with torch.autocast(x.device.type, enabled=False): # a small difference of large numbers: bfloat16 would lose it
         z = model(torch.cat([x, (x + noise).flatten(0, 1)]))
     output,noisy = z[:len(x)], z[len(x):].unflatten(0, noise.shape[:2])
-    return ((output - noisy).norm(dim=-1)/noise.flatten(2).norm(dim=-1)).mean()
+    return ((output - noisy).norm(dim=-1)/noise.flatten(2).norm(dim=-1)).mean(0).sum()
 
 # %% ../../nbs/unlearn/32_jit.ipynb #a6314faf
-@method('Just in time (JiT)', reads=['forget'], paper='Foster et al., arXiv 2024', year=2024, link='https://arxiv.org/abs/2402.01401',
-    ranges=dict(lr=('log', 1e-5, 1), sigma=('log', 1e-3, 1), copies=('int', 2, 25)), budget=.01)
+@method('Just in time (JiT)', reads=['forget'], paper='Foster et al., arXiv 2024', year=2024,
+    link='https://arxiv.org/abs/2402.01401', budget=.006,
+    ranges=dict(lr=('log', 1e-5, 1), sigma=('log', 1e-3, 1), copies=('int', 2, 25)))
 def jit(
     model, # the original's copy
     request: Request,
     epochs=1, # over the forget set
-    lr=3e-4, # learning rate of plain SGD
+    lr=3e-4, # learning rate of plain SGD, for the sum over the examples of a step
     sigma=.01, # standard deviation of the noise, in units of the normalised input
     copies=25, # noisy copies per example
-    batch=16, # examples per step, each of them with its copies
 ):
-    "Make the network's output insensitive to noise on the forget examples"
+    "Make the network's output insensitive to noise on the forget examples, as Foster et al. do just in time"
     def objective(model, batch):
         request.cost.trained += copies*len(batch.x)
         noise = sigma*torch.randn(copies, *batch.x.shape, generator=request.gen)
-        return slope(model, batch.x, noise.to(batch.x.device))
-    return request.train(model, request.forget, epochs, lr, objective, lambda model: model.eval(), momentum=0, weight_decay=0, batch=batch)
+        return slope(model, batch.x, noise.to(batch.x))
+    return request.train(model, request.forget, epochs, lr, objective, nn.Module.eval, momentum=0, weight_decay=0)

@@ -13,17 +13,18 @@ from .gradients import mean_gradient
 from .targets import untrue
 
 # %% ../../nbs/unlearn/23_labels.ipynb #399c5824
-@method('Amnesiac', paper='Graves et al., AAAI 2021', year=2021, link='https://arxiv.org/abs/2010.10981', ranges=dict(lr=('log', 1e-5, 1e-1)))
+@method('Amnesiac', paper='Graves et al., AAAI 2021', year=2021, link='https://arxiv.org/abs/2010.10981',
+    ranges=dict(lr=('log', 1e-5, 1e-2)))
 def amnesiac(
     model, # the original's copy
     request: Request,
     epochs=None, # over both sets together; None takes the budget (5 of the paper's 100)
-    lr=1e-4, # learning rate
+    lr=1e-3, # learning rate of Adam
     noise=10., # standard deviation of the noise on numbers, in their unit
 ):
-    "Train on the retain set together with the forget set under fixed wrong labels"
-    relabelled = Data(request.forget.x, untrue(request.forget.y, request, noise))
-    return request.train(model, request.retain + relabelled, epochs or request.epochs, lr)
+    "Train on the retain set together with the forget set under fixed wrong labels, with Adam as Graves et al. do"
+    data = request.retain + Data(request.forget.x, untrue(request.forget.y, request, noise))
+    return request.train(model, data, epochs or request.epochs, lr, optimizer='adam', weight_decay=0)
 
 # %% ../../nbs/unlearn/23_labels.ipynb #6fc0319e
 def saliency(
@@ -40,7 +41,7 @@ def saliency(
 
 # %% ../../nbs/unlearn/23_labels.ipynb #9ab25dc1
 @method('SalUn', paper='Fan et al., ICLR 2024', year=2024, link='https://arxiv.org/abs/2310.12508',
-    ranges=dict(lr=('log', 1e-4, 1e-1), share=('float', .1, .9)))
+    ranges=dict(lr=('log', 1e-4, 1e-1), share=('float', .1, .9)), budget=.051)
 def salun(
     model, # the original's copy
     request: Request,

@@ -16,7 +16,7 @@ def layers(
     model: nn.Module, # any network
     x, # (n, ...) input for one call
 ) -> list: # of lists of modules
-    "The layers of a network in the order of their calls, each with its normalisation"
+    "List the layers of a network in the order of their calls, each with its normalisation"
     def stateful(m): return isinstance(m, norms) or any(True for _ in m.parameters(recurse=False))
     found = [m for _,m in called(model, x, nn.Module) if stateful(m)]
     groups = []
@@ -30,14 +30,15 @@ def layers(
 def train_last(
     model, # the original's copy, trained in place
     request: Request,
-    k: int, # number of layers to train besides the classifier
+    k: int, # number of layers to train, with the classifier
     epochs: int, # over the retain set; None takes the budget
     lr: float, # learning rate
     fresh: bool, # whether to draw these layers anew first
 ): # the model
-    "Train the last layers on the retain set and freeze all others"
+    "Train the last layers on the retain set and freeze all others; `ValueError` for less than one layer"
+    if k < 1: raise ValueError(f'k: expected at least 1 layer, the classifier, found {k}')
     found = layers(model, request.transform(request.retain.x[:1]))
-    frozen,last = [[m for layer in part for m in layer] for part in (found[:-k-1], found[-k-1:])]
+    frozen,last = [[m for layer in part for m in layer] for part in (found[:-k], found[-k:])]
     if fresh: renew(model, request, last)
     before,chosen = [(p, p.requires_grad) for p in model.parameters()], {p for m in last for p in m.parameters()}
     for p,trained in before: p.requires_grad_(trained and p in chosen)
@@ -49,7 +50,7 @@ def train_last(
 
 # %% ../../nbs/unlearn/27_layers.ipynb #c3b32ef7
 _goel = dict(reads=['retain'], paper='Goel et al., arXiv 2022', year=2022, link='https://arxiv.org/abs/2201.06640',
-    ranges=dict(lr=('log', 1e-4, 1e-1), k=('int', 1, 10)))
+    ranges=dict(lr=('log', 1e-4, 1e-1), k=('int', 1, 10)), budget=.049)
 
 @method('CF-k', **_goel)
 def cf_k(
@@ -57,9 +58,9 @@ def cf_k(
     request: Request,
     epochs=None, # over the retain set; None takes the budget (5 of the paper's 100)
     lr=1e-2, # learning rate
-    k=5, # number of layers to train besides the classifier
+    k=6, # number of layers to train, with the classifier
 ):
-    "Fine-tune the last layers"
+    "Fine-tune the last k layers, the classifier among them"
     return train_last(model, request, k, epochs, lr, False)
 
 @method('EU-k', **_goel)
@@ -68,7 +69,7 @@ def eu_k(
     request: Request,
     epochs=None, # over the retain set; None takes the budget (5 of the paper's 100)
     lr=1e-2, # learning rate
-    k=5, # number of layers to train besides the classifier
+    k=6, # number of layers to train, with the classifier
 ):
-    "Train the last layers from scratch"
+    "Train the last k layers, the classifier among them, from scratch"
     return train_last(model, request, k, epochs, lr, True)

@@ -11,19 +11,19 @@ from ..train import per_epoch
 from .core import Request, cycle, method
 
 # %% ../../nbs/unlearn/22_neggrad.ipynb #b15fa066
-@method('Gradient ascent (NegGrad)', reads=['forget'], paper='Golatkar et al., CVPR 2020', year=2020, link='https://arxiv.org/abs/1911.04933',
-    ranges=dict(lr=('log', 1e-6, 1)))
+@method('Gradient ascent (NegGrad)', reads=['forget'], paper='Golatkar et al., CVPR 2020', year=2020,
+    link='https://arxiv.org/abs/1911.04933', ranges=dict(lr=('log', 1e-6, 1)), budget=.001)
 def neggrad(
     model, # the original's copy
     request: Request,
     epochs=None, # over the forget set; None takes the budget (5 of the paper's 100)
     lr=1e-4, # learning rate
 ):
-    "Raise the loss on the forget set"
+    "Raise the loss on the forget set: the negative gradient of Golatkar et al."
     def objective(model, batch): return -request.loss(model(batch.x), batch.y)
     return request.train(model, request.forget, epochs or request.epochs, lr, objective)
 
-# %% ../../nbs/unlearn/22_neggrad.ipynb #1e2882fd
+# %% ../../nbs/unlearn/22_neggrad.ipynb #d2eb59d4
 @method('NegGrad+', paper='Kurmanji et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2302.09880',
     ranges=dict(lr=('log', 1e-4, 1), alpha=('float', .5, 1)), budget=.1)
 def neggrad_plus(
@@ -33,10 +33,10 @@ def neggrad_plus(
     lr=1e-2, # learning rate
     alpha=.95, # weight of the retain loss; the forget loss has 1-alpha
 ):
-    "Lower the loss on the retain set and raise it on the forget set"
+    "Lower the loss on the retain set and raise it on the forget set in the same step"
     epochs = epochs or request.epochs
-    order = cycle(len(request.forget), request.recipe.batch, epochs*per_epoch(request.retain, request.recipe), request.gen)
-    order = order.to(request.forget.y.device)
+    steps = epochs*per_epoch(request.retain, request.recipe)
+    order = cycle(len(request.forget), request.recipe.batch, steps, request.gen).to(request.forget.y.device)
     def objective(model, batch):
         x,y = request.look(request.forget, order[batch.step])
         request.cost.trained += len(y)

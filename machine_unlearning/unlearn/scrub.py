@@ -19,7 +19,7 @@ def distance(
     teacher: torch.Tensor, # (b, C) logits
     temperature: float, # softens both
 ) -> torch.Tensor: # scalar
-    "Mean KL(teacher || student) of the softened predictions, times the temperature squared; of single numbers the mean absolute difference"
+    "Compute T² KL(teacher ‖ student) of predictions softened by T, the mean over a batch; of numbers the mean difference"
     return divergence(student, teacher, temperature)*(temperature**2 if student.shape[1] > 1 else 1)
 
 # %% ../../nbs/unlearn/25_scrub.ipynb #aedc0e5b
@@ -34,7 +34,7 @@ def rounds(
     temperature: float, # of the divergences
     forget_batch: int, # forget examples per max step
 ): # yields the model after each epoch
-    "Max and min epochs of SCRUB"
+    "Run the max and min epochs of SCRUB"
     teacher = copy.deepcopy(model)
     def away(model, batch): return -distance(model(batch.x), request.ask(teacher, batch.x), temperature)
     def near(model, batch):
@@ -45,10 +45,12 @@ def rounds(
         yield request.train(model, request.retain, 1, lr, near)
 
 # %% ../../nbs/unlearn/25_scrub.ipynb #ce68cf26
-_ranges = dict(lr=('log', 1e-5, 1e-1), max_epochs=('int', 1, 5), alpha=('log', 1e-3, 1), gamma=('float', .5, 1), temperature=('float', 1, 8))
+_kurmanji = dict(reads=['retain', 'forget', 'teacher'], paper='Kurmanji et al., NeurIPS 2023', year=2023,
+    link='https://arxiv.org/abs/2302.09880', budget=.067,
+    ranges=dict(lr=('log', 1e-5, 1e-1), max_epochs=('int', 1, 5), alpha=('log', 1e-3, 1), gamma=('float', .5, 1),
+        temperature=('float', 1, 8)))
 
-@method('SCRUB', reads=['retain', 'forget', 'teacher'], paper='Kurmanji et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2302.09880',
-    ranges=_ranges, budget=.07)
+@method('SCRUB', **_kurmanji)
 def scrub(
     model, # the original's copy
     request: Request,
@@ -60,7 +62,7 @@ def scrub(
     temperature=4., # of the divergences
     forget_batch=32, # forget examples per max step
 ):
-    "Leave the teacher on the forget set, follow it on the retain set"
+    "Leave the teacher on the forget set, follow it on the retain set, in turn as Kurmanji et al. do"
     for model in rounds(model, request, epochs, lr, max_epochs, alpha, gamma, temperature, forget_batch): pass
     return model
 
@@ -68,7 +70,7 @@ def scrub(
 def validation(
     request: Request,
     share: float, # of the retain set, at most
-) -> tuple: # the request without the validation set; the validation set or None; part of the forget set whose classes the retain set has lost
+) -> tuple: # request without it, validation set or None, share of the forget set whose classes the retain set has lost
     "Carve a validation set with the forget set's class mix out of the retain set; of numbers a random one"
     if request.regression: return *request.carve(share), 0.
     classes,counts = request.retain.y.unique(return_counts=True)
@@ -79,8 +81,13 @@ def validation(
     return replace(request, retain=rest), held, lost
 
 # %% ../../nbs/unlearn/25_scrub.ipynb #8ccac18c
-@method('SCRUB+R', reads=['retain', 'forget', 'teacher'], paper='Kurmanji et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2302.09880',
-    ranges=_ranges, budget=.07)
+def _error(model, data, request):
+    "Share of wrong answers; of numbers the mean absolute error"
+    found = evaluate(model, data, request.transform, request.cost)
+    return found if request.regression else 1 - found
+
+# %% ../../nbs/unlearn/25_scrub.ipynb #41a40247
+@method('SCRUB+R', **_kurmanji)
 def scrub_r(
     model, # the original's copy
     request: Request,
@@ -93,14 +100,11 @@ def scrub_r(
     forget_batch=32, # forget examples per max step
     share=.1, # of the retain set to hold out for the reference
 ):
-    "SCRUB, then rewind to the epoch whose forget error is closest to the error on a validation set"
-    def error(data):
-        found = evaluate(model, data, request.transform, request.cost)
-        return found if request.regression else 1 - found
+    "Run SCRUB, then rewind to the epoch whose forget error is closest to the error on a validation set"
     smaller,held,lost = validation(request, share)
     kept = {} # of epochs with the same error the last one
     for model in rounds(model, smaller, epochs, lr, max_epochs, alpha, gamma, temperature, forget_batch):
-        kept[error(request.forget)] = {k: v.clone() for k,v in model.state_dict().items()}
-    reference = lost + (1-lost)*error(held) if held else 1.
+        kept[_error(model, request.forget, request)] = {k: v.clone() for k,v in model.state_dict().items()}
+    reference = lost + (1-lost)*_error(model, held, request) if held else 1.
     model.load_state_dict(kept[min(kept, key=lambda e: abs(e-reference))])
     return model

@@ -10,7 +10,7 @@ from .core import Request, method
 
 # %% ../../nbs/unlearn/24_sparse.ipynb #bace60f3
 @method('L1-sparse', reads=['retain'], paper='Jia et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2304.04934',
-    ranges=dict(lr=('log', 1e-4, 1e-1), penalty=('log', 1e-5, 3e-2)))
+    ranges=dict(lr=('log', 1e-4, 1e-1), penalty=('log', 1e-5, 3e-2)), budget=.049)
 def l1_sparse(
     model, # the original's copy
     request: Request,
@@ -18,7 +18,7 @@ def l1_sparse(
     lr=1e-2, # learning rate
     penalty=5e-4, # weight of the L1 norm at the first step
 ):
-    "Train on the retain set with an L1 penalty that fades"
+    "Train on the retain set with an L1 penalty that fades, the sparsity-aware unlearning of Jia et al."
     def objective(model, batch):
         norm = sum(p.abs().sum() for p in model.parameters())
         return request.loss(model(batch.x), batch.y) + penalty*(1-batch.done)*norm

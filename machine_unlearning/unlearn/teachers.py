@@ -12,8 +12,8 @@ from .targets import divergence
 from .weights import fresh
 
 # %% ../../nbs/unlearn/26_teachers.ipynb #22b778b2
-@method('Bad Teacher', reads=['retain', 'forget', 'teacher'], paper='Chundawat et al., AAAI 2023', year=2023, link='https://arxiv.org/abs/2205.08096',
-    ranges=dict(lr=('log', 1e-6, 1e-2), share=('float', .1, 1)))
+@method('Bad Teacher', reads=['retain', 'forget', 'teacher'], paper='Chundawat et al., AAAI 2023', year=2023,
+    link='https://arxiv.org/abs/2205.08096', ranges=dict(lr=('log', 1e-6, 1e-2), share=('float', .1, 1)), budget=.027)
 def bad_teacher(
     model, # the original's copy
     request: Request,
