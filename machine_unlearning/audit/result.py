@@ -137,6 +137,17 @@ def flat(self: Population):
     inner = np.sort(self.closeness, 1)
     return (inner[:, -1] == inner[:, 1]) | (inner[:, -2] == inner[:, 0])
 
+_many = 2**25 # scores of a population that are kept until it is judged: a quarter of a gigabyte
+
+@patch
+def drop(
+    self: Population,
+    most=0, # scores that may stay
+):
+    "Let go of what was read of the logits, unless it is little"
+    for p in (self, self.on_control):
+        if p is not None and len(p.logits)*p.n > most: p.__dict__.pop('kept', None)
+
 @patch
 def part(
     self: Population,
@@ -197,6 +208,7 @@ def check(self: Pair):
         if pair is None: continue
         truth = [x.kept.truth[:, None] for x in (pair.retain, pair.unlearn)]
         check_labels(*truth, u.name + part)
+    u.drop(_many)
     return self
 
 @patch(as_prop=True)
@@ -567,6 +579,7 @@ def judge(
 ) -> tuple: # row as a dict, DataFrame with a row per example, dict of `SetAttack` by set of examples
     "Measure and sum up one approach"
     row,table,sets = audit_row(pair)
+    pair.unlearn.drop()
     said = pair.levels.alpha, pair.originals
     return row | dict(finding=finding(row, *said), verdict=verdict(row, sets, *said)), table, sets
 
