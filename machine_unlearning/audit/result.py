@@ -112,7 +112,7 @@ def _count_distinct(p):
 
 # %% ../../nbs/audit/51_result.ipynb #1fa1f5db
 @patch(as_prop=True)
-def statistic(self: Population):
+def statistics(self: Population):
     "Return what the study's attack looks at, (S, N)"
     return self.kept.statistic
 
@@ -242,7 +242,7 @@ def per_example(
     (r,u),S = pair.each('scores'), len(pair.retain.scores)
     found = [_bounds(r[s], u[s], pair.levels, S) for s in blocks((S, r.shape[1] + u.shape[1], 8))]
     table = pd.DataFrame({k: np.concatenate([f[k] for f in found]) for k in found[0]})
-    return table.assign(epsilon=epsilon(*pair.each('statistic'), pair.levels.delta), label=pair.retain.labels)
+    return table.assign(epsilon=epsilon(*pair.each('statistics'), pair.levels.delta), label=pair.retain.labels)
 
 def examples_row(
     table: pd.DataFrame, # of `per_example`
@@ -304,7 +304,7 @@ def resampled(
 ) -> dict: # columns of the row
     "Calibrate, infer membership and compare histograms on a sample of the examples"
     i = sample(len(pair.retain.scores), pair.levels.seed)
-    h,scores = ([x[i] for x in pair.each(name)] for name in ('statistic', 'scores'))
+    h,scores = ([x[i] for x in pair.each(name)] for name in ('statistics', 'scores'))
     alone = _null_row(h, pair.levels) | _lira_row(scores, pair.levels) | _klom_row(scores, pair.levels)
     return alone | _rmia_row(scores, pair)
 
