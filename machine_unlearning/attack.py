@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['budget', 'log_ratio', 'log_median', 'Errors', 'count_errors', 'error_rates', 'implied', 'epsilon_from_rates',
-           'epsilon', 'Attack', 'summarise', 'attack_all', 'attack', 'passes', 'table', 'percent', 'show', 'mu_attack',
-           'mu_table', 'hinge']
+           'epsilon', 'Attack', 'summarise', 'attack_all', 'attack', 'passes', 'row_of', 'table', 'percent', 'show',
+           'mu_attack', 'mu_table', 'hinge']
 
 # %% ../nbs/30_attack.ipynb #8c69ebc4
 import csv as csv_module, functools
@@ -215,10 +215,16 @@ def _rows(data_path, delta, kind):
     if retraining == 0: raise ValueError(f'{files(data_path).metrics}: expected costs above 0, found only 0')
     logits = {'baseline': None} | {files(data_path, n).logits: u.logits for n,u in unlearned.items()}
     found = attack_all(retain.logits, logits, delta, files(data_path).logits).values()
-    return [_row(n, a, r, retraining) for (n,r),a in zip((dict(baseline=retain) | unlearned).items(), found)]
+    return [row_of(n, a, r, retraining) for (n,r),a in zip((dict(baseline=retain) | unlearned).items(), found)]
 
 # %% ../nbs/30_attack.ipynb #dff7cec1
-def _row(name, found, record, retraining):
+def row_of(
+    name: str, # of an approach, or baseline
+    found, # `Attack`, or anything with `epsilon`, `infinite` and `missing`
+    record, # `Record` of the approach
+    retraining, # cost of a retraining, of `passes`
+) -> dict: # a row of `table`
+    "Add accuracies and cost to what the attack found"
     cost = passes(record.metrics)/retraining if name != 'baseline' else float('nan')
     quality = {c: float(record.metrics[c].mean()) for c in metric_columns(measure(record.logits))[1:]}
     return dict(approach=name, epsilon=found.epsilon) | quality | dict(infinite=found.infinite, missing=found.missing,

@@ -195,6 +195,7 @@ def unlearn(
 ) -> tuple: # the unlearned model and its `Cost`
     "Answer a deletion request with one method; `ValueError` names the methods that exist, or what the network lacks"
     if name not in methods: raise ValueError(f'expected a method of {", ".join(methods)}, found {name!r}')
+    request.transform = request.transform.suited_to(model)
     check([name], model, request.transform(request.retain.x[:1]), request.regression)
     request.cost = Cost()
     with request.cost.timed(): model = methods[name].function(copy.deepcopy(model), request, **hp)
