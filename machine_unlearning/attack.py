@@ -103,19 +103,21 @@ def epsilon_from_rates(
 # %% ../nbs/30_attack.ipynb #c8224d7f
 @functools.lru_cache(16)
 def _by_counts(negatives, positives, delta):
-    "ε of every pair of errors, by alarms and misses"
+    "ε of every pair of errors, at alarms·(positives+1) + misses; -inf where there is none"
     fpr,fnr = np.arange(negatives + 1)[:, None]/negatives, np.arange(positives + 1)/positives
-    return implied(*np.broadcast_arrays(fpr, fnr), delta)
+    eps = implied(*np.broadcast_arrays(fpr, fnr), delta)
+    return np.where(np.isnan(eps), -np.inf, eps).ravel()
 
 def _largest(errors, delta):
     "The largest ε of every example"
-    T,eps = errors.alarms.shape[1], np.full(len(errors.alarms), np.nan)
+    (S,T),place = errors.alarms.shape, errors.alarms*(errors.positives + 1) + errors.misses
+    best = np.empty(S)
     for n in np.unique(errors.positives):
         rows = errors.positives[:, 0] == n
-        alarms,misses,threshold = (a[rows] for a in errors[:3])
-        found = _by_counts(int(T - n), int(n), delta).take(alarms*(n + 1) + misses)
-        eps[rows] = np.fmax.reduce(np.where(threshold, found, np.nan), axis=1)
-    return eps
+        if rows.all(): rows = slice(None)
+        eps = _by_counts(int(T - n), int(n), delta)[place[rows]]
+        best[rows] = np.where(errors.threshold[rows], eps, -np.inf).max(1)
+    return np.where(best == -np.inf, np.nan, best)
 
 # %% ../nbs/30_attack.ipynb #bfc0f2e5
 def epsilon(
