@@ -51,7 +51,8 @@ def check_data(self: Experiment):
 def ask(self: Experiment) -> tuple: # outputs of a network, bytes of its weights in a file
     "Ask a fresh network about two examples and put its weights into another; `Failed` says what does not work"
     model = self.fresh(0)
-    x,y = (v[:2].to(self.plan.device) for v in (self.task.transform(self.task.train.x[:2]), self.task.train.y))
+    transform = self.task.transform.suited_to(model)
+    x,y = (v[:2].to(self.plan.device) for v in (transform(self.task.train.x[:2]), self.task.train.y))
     if not x.isfinite().all(): raise Failed('transform: expected finite numbers for the network, found infinity or NaN')
     z = _answer(model, x)
     _check_outputs(z, x, self.task)

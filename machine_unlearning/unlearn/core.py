@@ -261,6 +261,7 @@ def unlearn(
     "Answer a deletion request with one method; `ValueError` names the methods that exist, or what the network lacks"
     _check_call(name, hp)
     _check_network(model)
+    request.transform = request.transform.suited_to(model)
     old,new = _copied(model), _copied(model)
     check([name], old, request.example, request.regression)
     request.cost = Cost()
