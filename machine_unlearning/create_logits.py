@@ -7,12 +7,12 @@ __all__ = ['mu_create_logits']
 
 # %% ../nbs/51_create_logits.ipynb #f186d379
 from fastcore.meta import delegates
-from .core import command
+from .options import check_asked, lab_command
 from .population import run
 from .plan import make_plan
 
 # %% ../nbs/51_create_logits.ipynb #140f0589
-@command
+@lab_command
 @delegates(make_plan)
 def mu_create_logits(
     workers: int = None, # processes, by default one per core or GPU
@@ -20,8 +20,9 @@ def mu_create_logits(
     **kwargs
 ):
     "Unlearn and write logits in the published layout. Example: mu_create_logits --approaches finetune,hybrid"
-    plan = make_plan(**kwargs)
-    print(f'logits of {plan.n} retrained models and of {plan.n} for each of {", ".join(plan.approaches)} in {run(plan, workers=workers, time_budget=time_budget)}')
+    plan = check_asked(make_plan(**kwargs))
+    out = run(plan, workers=workers, time_budget=time_budget)
+    print(f'logits of {plan.n} retrained models and of {plan.n} for each of {", ".join(plan.approaches)} in {out}')
 
 # %% ../nbs/51_create_logits.ipynb #4f2e0cd0
 if __name__ == '__main__' and globals().get('__spec__'): mu_create_logits.main()

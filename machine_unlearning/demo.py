@@ -6,33 +6,47 @@
 __all__ = ['mu_demo']
 
 # %% ../nbs/52_demo.ipynb #3b54b2fb
+import importlib, shlex
 from fastcore.meta import delegates
 from .attack import show, table
-from .core import atomic, command
-from .figures import save_figures
+from .core import atomic
+from .options import check_asked, lab_command
+from .plan import Plan, make_plan
 from .population import run
-from .plan import make_plan
 
 # %% ../nbs/52_demo.ipynb #31c20851
-@command
+def _title(plan, rows):
+    "What the table shows"
+    quality = 'MAE are mean absolute errors in years' if 'test_mae' in rows else 'accuracies are means in %'
+    halves = f'{plan.n//2} against {plan.n-plan.n//2}'
+    return f'eps at delta = 0.05, {plan.n} models of each kind (baseline: {halves}); {quality}'
+
+def _next_steps(
+    plan: Plan,
+) -> list: # lines
+    "What to do with the record; an audit needs eight models"
+    audit = [f'mu_audit {shlex.quote(str(plan.out))}']*(plan.n >= 8)
+    return audit + [f'the same command with --n {2*plan.n}: it adds only the missing models']
+
+# %% ../nbs/52_demo.ipynb #39f345e3
+@lab_command
 @delegates(make_plan)
 def mu_demo(
+    n: int = 12, # models of each kind; the study has 80
     workers: int = None, # processes, by default one per core or GPU
     time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)
     **kwargs
 ):
     "Run the whole experiment and show its table. Example: mu_demo --n 40 --out data/digits-40"
-    plan = make_plan(**kwargs)
+    plan = check_asked(make_plan(n=n, **kwargs))
     out = run(plan, workers=workers, time_budget=time_budget)
     rows = table(out)
     rows = rows[rows.approach.isin(('baseline', *plan.approaches))].reset_index(drop=True)
+    print(f'\n{_title(plan, rows)}\n\n{show(rows)}\n') # before anything else can fail
     with atomic(out/'table.csv') as tmp: rows.to_csv(tmp, index=False)
-    figures = save_figures(out, rows)
-    quality = 'MAE are mean absolute errors in years' if 'test_mae' in rows else 'accuracies are means in %'
-    print(f'\nε̂ at δ = 0.05, {plan.n} models of each kind (baseline: {plan.n//2} against {plan.n-plan.n//2}); {quality}\n')
-    print(show(rows))
-    print(f'\ntable    {out/"table.csv"}\nfigures  {figures[0].parent}\nrecords  {out}\n'
-          f'\nnext     mu_audit {out}\n         the same command with --n {2*plan.n}: it adds only the missing models')
+    figures = importlib.import_module('machine_unlearning.figures').save_figures(out, rows) # only now: it needs pyplot
+    print(f'table    {out/"table.csv"}\nfigures  {figures[0].parent}\nrecords  {out}\n')
+    print('next     ' + '\n         '.join(_next_steps(plan)))
 
 # %% ../nbs/52_demo.ipynb #f1c53bd5
 if __name__ == '__main__' and globals().get('__spec__'): mu_demo.main()

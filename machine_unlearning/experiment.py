@@ -19,7 +19,7 @@ from .identity import architecture, content
 from .models import load_weights
 from .plan import Plan, check_settings, task_of, trained
 from .task import choose_forget, split
-from .unlearn import Request, check_regression, methods
+from .unlearn import Request, check, check_regression, methods
 
 # %% ../nbs/22_experiment.ipynb #3d9b10fe
 class Experiment:
@@ -51,13 +51,15 @@ def check_data(self: Experiment):
 def ask(self: Experiment) -> tuple: # outputs of a network, bytes of its weights in a file
     "Ask a fresh network about two examples and put its weights into another; `Failed` says what does not work"
     model = self.fresh(0)
-    x,y = (v[:2].to(self.plan.device) for v in (self.task.transform(self.task.train.x[:2]), self.task.train.y))
+    transform = self.task.transform.suited_to(model)
+    x,y = (v[:2].to(self.plan.device) for v in (transform(self.task.train.x[:2]), self.task.train.y))
     if not x.isfinite().all(): raise Failed('transform: expected finite numbers for the network, found infinity or NaN')
     z = _answer(model, x)
     _check_outputs(z, x, self.task)
     _check_loss(self.task.loss, z, y)
     tensors = _kept(model)
     _check_restored(load_weights(self.fresh(1), safetensors.torch.load(tensors)), z, x)
+    check(self.plan.approaches, model, x, self.task.regression)
     return z.shape[1], len(tensors)
 
 @patch

@@ -10,7 +10,7 @@ import functools, importlib, json, operator
 import numpy as np, torch
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from .core import check_name, listed
+from .core import check_name, check_range, listed
 from .task import Task, make_task
 from .unlearn import methods, study_methods
 
@@ -120,6 +120,8 @@ def task_of(
     return plan.task if isinstance(plan.task, Task) else _named_task(plan.task, tuple(sorted(plan.options.items())))
 
 # %% ../nbs/21_plan.ipynb #5f297bf3
+_largest = dict(epochs=100_000, width=10_000, limit=10**9) # far beyond what anybody has used
+
 def make_plan(
     task: str = 'digits', # digits, cifar10, face-age, or module:function of your own
     data_dir: str = None, # folder of the data set's files, by default data; for face-age also a csv or npz
@@ -129,20 +131,18 @@ def make_plan(
     epochs: int = None, # of a full training, by default the task's
     width: int = None, # of the network, by default the task's
     limit: int = None, # use at most this many training and held-out examples
-    size: int = None, # height and width of the images in pixels, by default the task's
-    loss: str = None, # of face-age: l1 or mse, in years, or decades
-    weights: str = None, # of face-age, to start from: imagenet or a file, by default fresh ones
     seed: int = 0, # base of all seeds
     device: str = 'cpu', # cpu, cuda, cuda:1, ... or mps
     approaches: str = None, # names separated by commas, by default the study's eight; `all` are all that the task allows
     originals: str = 'each', # each unlearned model has its own original, or one for all, as in the study
     settings: str = None, # file of tuned settings, written by mu_tune
     imports: str = None, # modules that define methods of your own, separated by commas
-    units: str = None, # folder of the models, to share them with another experiment, by default units in the folder of the record
+    units: str = None, # folder of the models, to share them with another experiment; by default units in `out`
+    **own # options that only this task has, such as the loss of face-age
 ) -> Plan:
-    "Make a plan from the options of the commands"
-    options = dict(data_dir=data_dir, epochs=epochs, width=width, limit=limit, size=size, loss=loss, weights=weights)
-    options = {k: v for k,v in options.items() if v is not None}
+    "Make a plan from the options of the commands; `ValueError` names one that cannot be"
+    options = dict(data_dir=data_dir, epochs=epochs, width=width, limit=limit, **own)
+    options = {k: check_range(k, v, 1, _largest[k]) if k in _largest else v for k,v in options.items() if v is not None}
     folder = Path(out or Path('data')/task.replace(':', '-'))
     plan = Plan(folder, task, options, (), n, forget, seed, device, originals, imports=imports or (), units=units) # registers what it imports
     return replace(plan, approaches=_asked(approaches, plan), settings=read_settings(settings) if settings else {})

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from .checkpoint import Checkpoint, stop_at
 from .core import Failed, Paused, versions
-from .engine import Inline, cores, processes, work
+from .engine import Inline, check_workers, cores, processes, work
 from .experiment import Experiment, Unit
 from .plan import Plan, trained
 from .train import Cost, evaluate, fit, one_thread, outputs, performance, seeded, supervised
@@ -69,7 +69,8 @@ def answer(
 ) -> tuple: # the unlearned model and its cost
     "Put the experiment's deletion request to a method"
     task = experiment.task
-    request = Request(parts.retain, parts.forget, task.transform, task.recipe, gen, loss=task.loss, checkpoint=checkpoint)
+    how = dict(loss=task.loss, checkpoint=checkpoint, make=task.network)
+    request = Request(parts.retain, parts.forget, task.transform, task.recipe, gen, **how)
     return unlearn(approach, original, request, **(experiment.settings_of(approach) if settings is None else settings))
 
 def _judge(model, parts, transform):
@@ -91,6 +92,7 @@ def count_workers(
 ) -> int:
     "Count the processes; `ValueError` if they cannot know what a notebook or a script defines"
     alone = experiment.alone()
+    check_workers(wanted)
     if wanted and wanted > 1 and alone: raise ValueError(
         f'workers: {wanted} processes cannot know {alone}, defined in a notebook or script; put it into a module, or use 1')
     if wanted is not None or alone: return 1 if wanted is None else wanted
@@ -112,7 +114,8 @@ def run(
     time_budget=None, # seconds of making models after which to stop; the next run goes on
 ) -> Path: # the folder of the record
     "Make all missing models of a plan and write its record; `Failed` lists units that could not be made, `Paused` says what is left"
-    stop_at(time_budget) # refused before anything is loaded
+    stop_at(time_budget) # what cannot be is refused before anything is loaded
+    check_workers(workers)
     check_place(plan)
     return populate(Experiment(plan), executor, workers, time_budget)
 
@@ -154,11 +157,11 @@ def _collect(experiment, units, failures):
 
 # %% ../nbs/24_population.ipynb #a2b28483
 def _paused(todo, total, failures, left, time_budget):
-    "Say what was done, and in one line what is left"
+    "Say in one line what was done in this call and what is left"
     made,begun = len(todo) - left - len(failures), sum(Path(u.path).with_suffix('.pt').is_file() for u in todo)
-    print(f'made in this call: {made} models, and {begun} that were begun go on from where they are', file=sys.stderr)
-    failed = f', {len(failures)} have failed' if failures else ''
-    return Paused(f'{left} of {total} models are left after {time_budget:g} s{failed}; the same call goes on')
+    done = f'{made} model{"s"*(made != 1)} made in {time_budget:g} s'
+    rest = [f'{begun} begun'*bool(begun), f'{len(failures)} failed'*bool(failures), f'{left} of {total} left']
+    return Paused(', '.join([done, *filter(None, rest)]) + '; the same call goes on')
 
 def _failed(failures, tried):
     "One line about the units that could not be made"

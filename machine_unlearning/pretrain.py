@@ -10,31 +10,50 @@ from fastcore.meta import delegates
 from pathlib import Path
 from safetensors.torch import save_file
 from .checkpoint import Checkpoint, stop_at
-from .core import atomic, command
+from .core import atomic, check_file
+from .experiment import digest
+from .options import lab_command
 from .plan import make_plan, task_of
 from .train import evaluate, fit, one_thread, seeded, supervised
 
 # %% ../nbs/54_pretrain.ipynb #057512bf
-@command
-@delegates(make_plan, but='approaches, originals, settings, imports, n, forget, out')
+def _new_file(out):
+    "The file to write, which must not exist"
+    path = check_file(out)
+    if path.suffix != '.safetensors': raise ValueError(f'{path}: expected a name that ends in .safetensors')
+    if path.exists(): raise ValueError(f'{path}: exists already and is not replaced')
+    return path
+
+def _kept(path, plan, time_budget):
+    "The interrupted training of the same plan, or a new one"
+    what = digest([plan.task, {k: str(v) for k,v in plan.options.items()}, plan.seed])
+    return Checkpoint(path.with_name(f'.{path.stem}-{what}.pt'), stop_at(time_budget))
+
+def _trained(plan, task, data, checkpoint):
+    "A network trained on all examples"
+    with one_thread(), seeded(plan.seed) as gen:
+        return fit(task.network().to(plan.device), data, task.recipe, task.transform, gen,
+                   objective=supervised(task.loss), checkpoint=checkpoint)
+
+# %% ../nbs/54_pretrain.ipynb #f516ac3c
+@lab_command
+@delegates(make_plan, but='approaches, originals, settings, imports, n, forget, out, units')
 def mu_pretrain(
     out: str, # file to write, .safetensors
     time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)
     **kwargs
 ):
-    "Train a network on all examples of a task, for others to start from. Example: mu_pretrain weights.safetensors --task face-age --data-dir data/utkface"
-    path = Path(out)
-    if path.suffix != '.safetensors': raise ValueError(f'{path}: expected a name that ends in .safetensors')
-    if path.exists(): raise ValueError(f'{path}: exists already and is not replaced')
-    plan = make_plan(approaches='', **kwargs)
-    task = task_of(plan)
-    data,checkpoint = (task.train + task.held_out).to(plan.device), Checkpoint(path.with_suffix('.pt'), stop_at(time_budget))
+    "Train a network on all examples, to start others from. Example: mu_pretrain w.safetensors --task face-age"
+    stop_at(time_budget) # refused before anything is loaded
+    path,plan = _new_file(out), make_plan(approaches='', **kwargs)
+    task,checkpoint = task_of(plan), _kept(path, plan, time_budget)
+    data = (task.train + task.held_out).to(plan.device)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with one_thread(), seeded(plan.seed) as gen:
-        model = fit(task.network().to(plan.device), data, task.recipe, task.transform, gen, objective=supervised(task.loss), checkpoint=checkpoint)
+    model = _trained(plan, task, data, checkpoint)
     with atomic(path) as tmp: save_file({k: v.cpu().contiguous() for k,v in model.state_dict().items()}, tmp)
     checkpoint.path.unlink(missing_ok=True)
-    print(f'{path}: trained on {len(data)} examples, of which it gets {evaluate(model, data, task.transform):.3g} {"years wrong on average" if task.regression else "right"}')
+    quality = f'{evaluate(model, data, task.transform):.3g}', 'years wrong on average' if task.regression else 'right'
+    print(f'{path}: trained on {len(data)} examples, of which it gets {" ".join(quality)}')
 
 # %% ../nbs/54_pretrain.ipynb #75bf88cc
 if __name__ == '__main__' and globals().get('__spec__'): mu_pretrain.main()

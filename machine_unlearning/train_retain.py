@@ -7,12 +7,12 @@ __all__ = ['mu_train_retain']
 
 # %% ../nbs/50_train_retain.ipynb #0d4acd14
 from fastcore.meta import delegates
-from .core import command
+from .options import lab_command
 from .plan import make_plan
 from .population import run
 
 # %% ../nbs/50_train_retain.ipynb #f142ae42
-@command
+@lab_command
 @delegates(make_plan, but='approaches, originals, settings, imports')
 def mu_train_retain(
     workers: int = None, # processes, by default one per core or GPU
