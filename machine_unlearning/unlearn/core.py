@@ -275,6 +275,7 @@ def unlearn(
     "Answer a deletion request; `ValueError` says what the network lacks, `FloatingPointError` what is no longer finite"
     _check_call(name, hp)
     _check_network(model)
+    request.transform = request.transform.suited_to(model)
     old,new = _copied(model), _copied(model)
     check([name], old, request.example, request.regression)
     request.cost = Cost()
