@@ -19,7 +19,7 @@ from .identity import architecture, content
 from .models import load_weights
 from .plan import Plan, check_settings, task_of, trained
 from .task import choose_forget, split
-from .unlearn import Request, check_regression, methods
+from .unlearn import Request, check, check_regression, methods
 
 # %% ../nbs/22_experiment.ipynb #3d9b10fe
 class Experiment:
@@ -59,6 +59,7 @@ def ask(self: Experiment) -> tuple: # outputs of a network, bytes of its weights
     _check_loss(self.task.loss, z, y)
     tensors = _kept(model)
     _check_restored(load_weights(self.fresh(1), safetensors.torch.load(tensors)), z, x)
+    check(self.plan.approaches, model, x, self.task.regression)
     return z.shape[1], len(tensors)
 
 @patch

@@ -69,7 +69,8 @@ def answer(
 ) -> tuple: # the unlearned model and its cost
     "Put the experiment's deletion request to a method"
     task = experiment.task
-    request = Request(parts.retain, parts.forget, task.transform, task.recipe, gen, loss=task.loss, checkpoint=checkpoint)
+    how = dict(loss=task.loss, checkpoint=checkpoint, make=task.network)
+    request = Request(parts.retain, parts.forget, task.transform, task.recipe, gen, **how)
     return unlearn(approach, original, request, **(experiment.settings_of(approach) if settings is None else settings))
 
 def _judge(model, parts, transform):
