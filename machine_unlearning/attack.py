@@ -103,17 +103,21 @@ def epsilon_from_rates(
 # %% ../nbs/30_attack.ipynb #c8224d7f
 @functools.lru_cache(16)
 def _by_counts(negatives, positives, delta):
-    "ε of every pair of errors, by alarms and misses"
+    "ε of every pair of errors, at alarms·(positives+1) + misses; -inf where there is none"
     fpr,fnr = np.arange(negatives + 1)[:, None]/negatives, np.arange(positives + 1)/positives
-    return implied(*np.broadcast_arrays(fpr, fnr), delta)
+    eps = implied(*np.broadcast_arrays(fpr, fnr), delta)
+    return np.where(np.isnan(eps), -np.inf, eps).ravel()
 
 def _largest(errors, delta):
     "The largest ε of every example"
-    T,eps = errors.alarms.shape[1], np.full(errors.alarms.shape, np.nan)
+    (S,T),place = errors.alarms.shape, errors.alarms*(errors.positives + 1) + errors.misses
+    best = np.empty(S)
     for n in np.unique(errors.positives):
         rows = errors.positives[:, 0] == n
-        eps[rows] = _by_counts(int(T - n), int(n), delta)[errors.alarms[rows], errors.misses[rows]]
-    return np.fmax.reduce(np.where(errors.threshold, eps, np.nan), axis=1)
+        if rows.all(): rows = slice(None)
+        eps = _by_counts(int(T - n), int(n), delta)[place[rows]]
+        best[rows] = np.where(errors.threshold[rows], eps, -np.inf).max(1)
+    return np.where(best == -np.inf, np.nan, best)
 
 # %% ../nbs/30_attack.ipynb #bfc0f2e5
 def epsilon(
@@ -146,20 +150,20 @@ def attack_all(
     retain, # (S, N+1, C), logits of retrained models in the published layout
     unlearned: dict, # name to (S, M+1, C), logits of unlearned models; None for the baseline
     delta=.05, # δ of the definition, in [0, 1)
+    name='retrained logits', # of the first, for messages
 ) -> dict: # name to `Attack`
     "Attack several approaches in one pass over blocks of examples"
     check_delta(delta)
-    check_shape(retain, 'retrained logits')
-    for name,z in unlearned.items():
-        if z is not None: check_pair(retain, check_shape(z, name), name)
-    found = {name: [] for name in unlearned}
+    check_shape(retain, name)
+    for n,z in unlearned.items():
+        if z is not None: check_pair(retain, check_shape(z, n), n)
+    found = {n: [] for n in unlearned}
     for s in blocks(retain.shape):
         zr = read_block(retain, s)
-        hr = _checked(zr, 'retrained logits', s)
-        for name,z in unlearned.items():
-            eps = _halves(hr, delta) if z is None else epsilon(hr, _other(zr, z, name, s), delta)
-            found[name].append(eps)
-    return {name: summarise(np.concatenate(e)) for name,e in found.items()}
+        hr = _checked(zr, name, s)
+        for n,z in unlearned.items():
+            found[n].append(_halves(hr, delta) if z is None else epsilon(hr, _other(zr, z, n, s), delta))
+    return {n: summarise(np.concatenate(e)) for n,e in found.items()}
 
 # %% ../nbs/30_attack.ipynb #399c92c1
 def _halves(h, delta):
@@ -209,11 +213,11 @@ def _rows(data_path, delta, kind):
     check_kind(kind)
     names,retain = approaches(data_path), read_record(data_path, kind=kind)
     unlearned = {n: read_record(data_path, n, kind) for n in names}
-    for n,u in unlearned.items(): check_pair(retain.logits, u.logits, files(data_path, n).logits)
-    found = attack_all(retain.logits, {'baseline': None} | {n: u.logits for n,u in unlearned.items()}, delta)
     retraining = passes(retain.metrics)
     if retraining == 0: raise ValueError(f'{files(data_path).metrics}: expected costs above 0, found only 0')
-    return [row_of(n, found[n], r, retraining) for n,r in (dict(baseline=retain) | unlearned).items()]
+    logits = {'baseline': None} | {files(data_path, n).logits: u.logits for n,u in unlearned.items()}
+    found = attack_all(retain.logits, logits, delta, files(data_path).logits).values()
+    return [row_of(n, a, r, retraining) for (n,r),a in zip((dict(baseline=retain) | unlearned).items(), found)]
 
 # %% ../nbs/30_attack.ipynb #dff7cec1
 def row_of(
@@ -256,6 +260,8 @@ def _cells(row):
     return cells | {'cost %': '' if np.isnan(row['cost']) else percent(row['cost']) + mark}
 
 # %% ../nbs/30_attack.ipynb #8ec4084f
+_why_missing = 'missing: left out of the median, as models of a kind agree there or only one kind of error occurs'
+
 def show(
     rows, # DataFrame made by `table`, or a list of its rows as dicts
 ) -> str: # text for the terminal
@@ -267,6 +273,7 @@ def show(
     lines = ['  '.join(r[c].ljust(w) if c == 'approach' else r[c].rjust(w) for c,w in width.items()).rstrip()
              for r in ({c: c for c in names}, *cells)]
     if any(r['over_budget'] for r in rows): lines.append(f'! costs more than {budget:.0%} of retraining')
+    if any(r['missing'] for r in rows): lines.append(_why_missing)
     return '\n'.join(lines)
 
 # %% ../nbs/30_attack.ipynb #87cd2719
@@ -281,8 +288,8 @@ def mu_attack(
     check_delta(delta), check_kind(kind)
     find_approach(data_path, approach)
     retain,unlearn = (_outputs(data_path, a, kind) for a in (None, approach))
-    path = str(files(data_path, approach).logits)
-    a = attack_all(retain, {path: unlearn}, delta)[path]
+    path = files(data_path, approach).logits
+    a = attack_all(retain, {path: unlearn}, delta, files(data_path).logits)[path]
     N,M = retain.shape[1] - 1, unlearn.shape[1] - 1
     print(f'{printable(approach)}: eps = {number(a.epsilon, 4) or "none"} at δ = {delta:g} (median over {len(retain)} '
           f'forget examples, {a.infinite} infinite, {a.missing} missing; {N} retrained and {M} unlearned models)')

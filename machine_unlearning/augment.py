@@ -8,7 +8,7 @@ __all__ = ['operations', 'cifar10_policy', 'strongest', 'apply', 'shift_flip', '
            'sharpness', 'posterize', 'solarize', 'invert', 'auto_contrast', 'equalize', 'auto_augment', 'Transform']
 
 # %% ../nbs/11_augment.ipynb #ed2b91e1
-import functools, operator
+import copy, functools, operator
 import numpy as np, torch
 import torch.nn.functional as F
 from dataclasses import dataclass
@@ -263,15 +263,28 @@ def augment(self: Transform,
     return auto_augment(x, draws['op'], draws['strength']) if 'op' in draws else x
 
 # %% ../nbs/11_augment.ipynb #d3b99136
+Transform.dtype = torch.float32 # of what the network sees; no field, since the network decides it
+
 @patch
 def __call__(self: Transform,
     x, # (n, ...) stored values
-): # (n, ...) float32, or tokens
+): # (n, ...) of type `dtype`, or tokens
     "Normalise stored values for the network"
     if x.dtype == torch.int64 and not any(self.mean) and set(self.std) == {1.}: return x
-    mean,std = _constants(self.mean, self.std, x.device, x.ndim)
-    return (x.float() - mean)/std
+    mean,std = _constants(self.mean, self.std, self.dtype, x.device, x.ndim)
+    return (x.to(self.dtype) - mean)/std
 
 @functools.lru_cache(maxsize=8) # copied to a GPU once, not at every step
-def _constants(mean, std, device, ndim):
-    return [torch.tensor(v, device=device).view(-1, *[1]*(ndim-2)) for v in (mean, std)]
+def _constants(mean, std, dtype, device, ndim):
+    return [torch.tensor(v, device=device, dtype=dtype).view(-1, *[1]*(ndim-2)) for v in (mean, std)]
+
+@patch
+def suited_to(self: Transform,
+    model, # any network
+) -> Transform:
+    "Return this transform with answers in the floating type of a network's weights"
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    if dtype == self.dtype: return self
+    found = copy.copy(self)
+    object.__setattr__(found, 'dtype', dtype)
+    return found

@@ -315,6 +315,7 @@ def approaches(
 ) -> list: # names, in the order of tables
     "List the approaches with logits under `data_path`"
     data_path = Path(data_path)
+    if data_path.is_file(): raise ValueError(f'{data_path}: expected a folder, found a file')
     if not data_path.is_dir(): raise FileNotFoundError(f'{data_path}: no such folder')
     found = [p.parent for p in data_path.glob('*/logits_unlearn.npy') if not p.parent.name.startswith('.')]
     for p in found:

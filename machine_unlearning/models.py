@@ -7,11 +7,10 @@ __all__ = ['last_linear', 'Block', 'ResNet18', 'evaluating', 'called', 'convolut
            'channels_last']
 
 # %% ../nbs/14_models.ipynb #b60779b7
-import contextlib, pickle, torch
+import contextlib, torch
 import torch.nn as nn
 import torch.nn.functional as F
 from pathlib import Path
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 # %% ../nbs/14_models.ipynb #f9ab5657

@@ -7,10 +7,11 @@ __all__ = ['tasks', 'Task', 'digits', 'cifar10', 'face_age', 'find_task', 'make_
            'by_person']
 
 # %% ../nbs/17_task.ipynb #3999a317
-import functools, importlib, inspect
+import functools, importlib, inspect, numbers, operator, warnings
 import numpy as np, torch
 import torch.nn.functional as F
 from dataclasses import dataclass, field, replace
+from fastcore.basics import patch
 from pathlib import Path
 from . import data as datasets
 from .augment import Transform
@@ -35,23 +36,70 @@ class Task:
     loss: callable = F.cross_entropy # loss(output, labels, reduction='mean')
     start: Path = None             # file of weights that every network starts from; None for fresh ones
 
-    @functools.cached_property
-    def outputs(self): return 1 if self.regression else int(max(self.train.y.max(), self.held_out.y.max())) + 1
+    def __post_init__(self):
+        for name,kind in dict(train=Data, held_out=Data, transform=Transform, recipe=Recipe, settings=dict).items():
+            found = getattr(self, name)
+            if isinstance(found, kind): continue
+            raise ValueError(f'{name}: expected a {kind.__name__}, found {type(found).__name__}')
+        self.control = _size(self.control)
+        _check_functions(self.model, self.loss)
+        _check_sets(self.train, self.held_out)
+        if not self.regression: _check_labels(self.train.y, self.held_out.y)
 
-    @property
-    def regression(self): return self.train.regression
+# %% ../nbs/17_task.ipynb #b47b2875
+def _check_functions(model, loss):
+    if isinstance(model, torch.nn.Module) or not callable(model): raise ValueError(
+        f'model: expected a function that makes a network, found {type(model).__name__}; weights must be fresh')
+    if callable(loss): return
+    raise ValueError(f'loss: expected a function of outputs and labels, found {type(loss).__name__}')
 
-    def network(self):
-        "Make a network as it is before training; layers that find their size by themselves have seen an example"
-        model,x = self.model(), self.transform(self.train.x[:1])
-        if any(isinstance(p, torch.nn.parameter.UninitializedTensorMixin) for p in model.parameters()):
-            with torch.no_grad(): model.eval()(x)
-        return start_from(model, self.start, x) if self.start else model
+def _size(value):
+    try: found = operator.index(value)
+    except TypeError: found = 0
+    if found < 1: raise ValueError(f'control: expected at least 1 example, found {value!r}')
+    return found
 
-    def bare(self):
-        "Return the task without its data, but for an empty picture of one example: small enough to travel"
-        blank = Data(torch.zeros_like(self.train.x[:1]), torch.zeros_like(self.train.y[:1]))
-        return replace(self, train=blank, held_out=blank)
+# %% ../nbs/17_task.ipynb #3e123432
+def _check_sets(train, held_out):
+    "Refuse sets that are empty or do not belong together"
+    for name,data in dict(train=train, held_out=held_out).items():
+        if not len(data): raise ValueError(f'{name}: expected at least 1 example, found none')
+    mine,other = [(tuple(d.x.shape[1:]), 'numbers' if d.regression else 'classes') for d in (train, held_out)]
+    if mine == other: return
+    raise ValueError(f'held_out: expected examples {mine[0]} with {mine[1]} as in the training set, '
+        f'found {other[0]} with {other[1]}')
+
+def _check_labels(*labels):
+    "Refuse classes that are counted from 1"
+    found = torch.cat(labels).unique().tolist()
+    if len(found) == 1 or found != list(range(1, len(found) + 1)): return
+    raise ValueError(f'labels: expected classes counted from 0, found 1 to {found[-1]}')
+
+# %% ../nbs/17_task.ipynb #72770eef
+@patch(as_prop=True)
+def regression(self: Task):
+    "Tell whether the labels are numbers to predict, not classes"
+    return self.train.regression
+
+@patch(as_prop=True)
+def outputs(self: Task):
+    "Count the outputs that the labels need: one for numbers, or one for each class up to the largest label"
+    return 1 if self.regression else int(max(self.train.y.max(), self.held_out.y.max())) + 1
+
+# %% ../nbs/17_task.ipynb #a8befa8d
+@patch
+def network(self: Task):
+    "Make a network as it is before training; layers that find their size by themselves have seen an example"
+    model,x = self.model(), self.train.x[:1]
+    if any(isinstance(p, torch.nn.parameter.UninitializedTensorMixin) for p in model.parameters()):
+        with torch.no_grad(): model.eval()(self.transform(x))
+    return start_from(model, self.start, self.transform.suited_to(model)(x)) if self.start else model
+
+@patch
+def bare(self: Task):
+    "Return the task without its data, but for an empty picture of one example: small enough to travel"
+    blank = Data(torch.zeros_like(self.train.x[:1]), torch.zeros_like(self.train.y[:1]))
+    return replace(self, train=blank, held_out=blank)
 
 # %% ../nbs/17_task.ipynb #536bd925
 def _cut(data, limit): return data[:limit] if limit else data
@@ -62,13 +110,16 @@ def digits(
     epochs=45, # of a full training
     limit=None, # at most this many training and held-out examples
 ) -> Task:
-    "scikit-learn's handwritten digits, 8×8 grey, without augmentation"
+    "Make the task of scikit-learn's handwritten digits, 8×8 grey, without augmentation"
     train,held_out = (_cut(d, limit) for d in datasets.digits())
-    overfit = dict(overfit_epochs=2, lr=1e-2)
-    return Task(train, held_out, functools.partial(ResNet18, width, 1), Transform(mean=(4.88,), std=(6.01,)),
-        Recipe(epochs, .1, schedule='one_cycle'), forget=1/12, control=250, settings=dict(
-            finetune=dict(lr=1e-2), poison=dict(lr=7e-3), poison_full=dict(lr=1e-2), hybrid=dict(poison_lr=1e-2, lr=1e-2),
-            prune=overfit, prune_last_layer=overfit, prune_complex=overfit, activation_reset=dict(lr=1e-2)))
+    make,transform = functools.partial(ResNet18, width, 1), Transform(mean=(4.88,), std=(6.01,))
+    recipe = Recipe(epochs, .1, schedule='one_cycle')
+    return Task(train, held_out, make, transform, recipe, forget=1/12, control=250, settings=_digits_settings)
+
+_brief = dict(overfit_epochs=2, lr=1e-2)
+_digits_settings = dict(
+    finetune=dict(lr=1e-2), poison=dict(lr=7e-3), poison_full=dict(lr=1e-2), hybrid=dict(poison_lr=1e-2, lr=1e-2),
+    prune=_brief, prune_last_layer=_brief, prune_complex=_brief, activation_reset=dict(lr=1e-2))
 
 # %% ../nbs/17_task.ipynb #ca46e1f0
 def _shrunk(data, size):
@@ -83,13 +134,36 @@ def cifar10(
     limit=None, # at most this many training and held-out examples
     size=32, # height and width, pixels; fewer than the 32 of the files are made by averaging
 ) -> Task:
-    "CIFAR-10 with random crop, flip and AutoAugment"
+    "Make the task of CIFAR-10 with random crop, flip and AutoAugment"
     train,held_out = (_shrunk(_cut(d, limit), size) for d in datasets.cifar10(data_dir))
     transform = Transform((125.3, 123., 113.9), (63., 62.1, 66.7), crop=size//8, flip=True, auto=True)
     recipe = replace(paper if epochs >= 100 else short, epochs=epochs)
     return Task(train, held_out, functools.partial(ResNet18, width, 3), transform, recipe, control=2000)
 
 # %% ../nbs/17_task.ipynb #440b57f9
+_wide_recipe = Recipe(15, 1e-3, schedule='constant', weight_decay=0, optimizer='adam')
+_narrow_recipe = Recipe(24, 3e-3, 32, 'one_cycle', weight_decay=0, optimizer='adam')
+
+_once = dict(overfit_epochs=1) # a tenth of D, longer, would exceed the budget
+_face_settings = dict(
+    poison=dict(epochs=2), hybrid=dict(poison_epochs=1), prune=_once, prune_last_layer=_once, prune_complex=_once)
+
+def _halves(f, loss, limit):
+    "Training and held-out faces, without a person in common"
+    gen = torch.Generator().manual_seed(0)
+    parts = split_by_person(f.age, f.subject, dict(held_out=.3), gen) # warns without subjects
+    y = decades(f.age) if loss == 'decades' else f.age
+    subject = np.arange(len(f)) if f.subject is None else f.subject
+    return [_cut(Data(f.images[i], y[i], subject[i]), limit) for i in (parts['retain'], parts['held_out'])]
+
+# %% ../nbs/17_task.ipynb #aca04e5e
+def _weighted(y, outputs):
+    "Cross-entropy whose weights are counted on labels; each class counts at least once"
+    return WeightedCrossEntropy(tuple(class_weights(np.append(y, range(outputs))).tolist()))
+
+def _largest(*sets): return int(max(d.y.max() for d in sets))
+
+# %% ../nbs/17_task.ipynb #4a9eae43
 def face_age(
     data_dir='data/faces', # folder of images in one of four layouts, csv or npz
     width=None, # of the ResNet-18 for small images; None is torchvision's
@@ -99,24 +173,21 @@ def face_age(
     loss='l1', # l1 or mse, in years, or decades: classes of ten years
     weights=None, # to start from: imagenet or a file; None for fresh ones
 ) -> Task:
-    "Ages of faces, as numbers or as decades"
+    "Make the task of guessing the ages of faces, as numbers or as decades"
     losses = dict(l1=l1, mse=mse, decades=None)
     if loss not in losses: raise ValueError(f'loss: expected {", ".join(losses)}, found {loss!r}')
-    if weights == 'imagenet' and width: raise ValueError(f'weights: those of ImageNet fit the network without a width, found width {width}')
-    f = faces(data_dir, size)
-    recipe = Recipe(24, 3e-3, 32, 'one_cycle', weight_decay=0, optimizer='adam') if width else Recipe(15, 1e-3, schedule='constant', weight_decay=0, optimizer='adam')
-    parts = split_by_person(f.age, f.subject, dict(held_out=.3), torch.Generator().manual_seed(0)) # warns without subjects
-    known = np.arange(len(f)) if f.subject is None else f.subject
-    train,held_out = (_cut(Data(f.images[i], decades(f.age[i]) if loss == 'decades' else f.age[i], known[i]), limit) for i in (parts['retain'], parts['held_out']))
-    task = Task(train, held_out, None, Transform((123.7, 116.3, 103.5), (58.4, 57.1, 57.4), crop=size//8, flip=True), forget=.1, control=len(held_out)*3//5,
-        recipe=replace(recipe, epochs=epochs or recipe.epochs), loss=losses[loss], start=imagenet() if weights == 'imagenet' else weights, settings=_face_settings)
-    task.model = functools.partial(ResNet18, width, 3, task.outputs) if width else functools.partial(resnet18, task.outputs)
-    if loss == 'decades': task.loss = WeightedCrossEntropy(tuple(class_weights(np.append(held_out.y, range(task.outputs))).tolist())) # each decade at least once
+    if weights == 'imagenet' and width:
+        raise ValueError(f'weights: those of ImageNet fit the network without a width, found width {width}')
+    train,held_out = _halves(faces(data_dir, size), loss, limit)
+    outputs = _largest(train, held_out) + 1 if loss == 'decades' else 1
+    recipe = _narrow_recipe if width else _wide_recipe
+    make = functools.partial(ResNet18, width, 3, outputs) if width else functools.partial(resnet18, outputs)
+    transform = Transform((123.7, 116.3, 103.5), (58.4, 57.1, 57.4), crop=size//8, flip=True)
+    task = Task(train, held_out, make, transform, replace(recipe, epochs=epochs or recipe.epochs), forget=.1,
+        control=max(1, len(held_out)*3//5), settings=_face_settings,
+        loss=losses[loss] or _weighted(held_out.y, outputs), start=imagenet() if weights == 'imagenet' else weights)
     if task.start: task.network() # does the file fit?
     return task
-
-_overfit = dict(overfit_epochs=1) # a tenth of D, longer, would exceed the budget
-_face_settings = dict(poison=dict(epochs=2), hybrid=dict(poison_epochs=1), prune=_overfit, prune_last_layer=_overfit, prune_complex=_overfit)
 
 # %% ../nbs/17_task.ipynb #deb30b6e
 tasks = {'digits': digits, 'cifar10': cifar10, 'face-age': face_age}
@@ -130,8 +201,8 @@ def find_task(
     if not colon: raise ValueError(f'expected a task of {", ".join(tasks)} or module:function, found {name!r}')
     try: f = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, TypeError, ValueError) as e: raise ValueError(f'task {name}: {e}') from e
-    if not callable(f): raise ValueError(f'task {name}: expected a function that makes a Task, found {type(f).__name__}')
-    return f
+    if callable(f): return f
+    raise ValueError(f'task {name}: expected a function that makes a Task, found {type(f).__name__}')
 
 def make_task(
     name: str, # a key of `tasks`, or `module:function` of your own
@@ -148,25 +219,27 @@ def make_task(
 # %% ../nbs/17_task.ipynb #544e9e54
 def choose_forget(
     task: Task,
-    forget, # share of D, number of examples, their indices, an index file, or None for the task's own share
+    forget, # share of D, number of examples, indices, a mask, a file of them, or None for the task's own share
     gen: torch.Generator, # source of randomness
 ) -> torch.Tensor: # indices into D
-    "Choose the forget set; `ValueError` says what is wrong with indices"
+    "Choose the forget set; `ValueError` says what is wrong with a share, a number or indices"
     n = len(task.train)
     forget = task.forget if forget is None else forget
-    if isinstance(forget, int): forget = forget/n
-    if isinstance(forget, tuple): return _checked_indices(forget, n)
     if not _is_number(forget): return read_forget(forget, n)
-    if task.train.subject is None: return random_forget(n, float(forget), gen)
-    return by_person(task.train, float(forget), gen)
+    share = _share(forget, n)
+    return random_forget(n, share, gen) if task.train.subject is None else by_person(task.train, share, gen)
 
-def _checked_indices(indices, n):
-    "Indices as a tensor"
-    if wrong := [i for i in indices if not 0 <= i < n]:
-        raise ValueError(f'forget: index {wrong[0]} out of range for {n} training examples')
-    if len(set(indices)) < len(indices): raise ValueError('forget: expected each index once, found one twice')
-    if not 0 < len(indices) < n: raise ValueError(f'forget: expected 1 to {n-1} indices, found {len(indices)}')
-    return torch.tensor(indices)
+def _is_number(value):
+    if not isinstance(value, (str, Path)) and np.ndim(value): return False # numpy and torch take [5] for 5
+    try: float(value)
+    except (TypeError, ValueError): return False
+    return True
+
+def _share(forget, n):
+    "A share of D, also from a number of examples"
+    if not isinstance(forget, numbers.Integral) or isinstance(forget, bool): return float(forget)
+    if 0 < forget < n: return int(forget)/n
+    raise ValueError(f'forget: expected 1 to {n-1} examples, or a share in (0, 1), found {forget}')
 
 # %% ../nbs/17_task.ipynb #f4600b3f
 @dataclass
@@ -181,22 +254,26 @@ class Split:
 
 def split(
     task: Task,
-    forget=None, # share of D, number of examples, their indices, an index file, or None for the task's own share
+    forget=None, # share of D, number of examples, indices, a mask, a file of them, or None for the task's own share
     seed=0, # of the random choices
 ) -> Split:
     "Choose the forget set and the control set"
+    if task.start: warnings.warn(
+        f'start: retrained models begin with the weights of {task.start}, too; if those were learned from examples '
+        'that are now to be forgotten, nothing here forgets them', stacklevel=2)
     gen = torch.Generator().manual_seed(seed)
     chosen = choose_forget(task, forget, gen)
     keep = torch.ones(len(task.train), dtype=torch.bool)
     keep[chosen] = False
     return _checked(Split(task.train[keep], task.train[chosen], *_held_out(task, task.train.y[chosen], gen)))
 
+# %% ../nbs/17_task.ipynb #55ec1568
 def by_person(
     data: Data, # with subjects
     share: float, # of the examples, in (0, 1)
     gen: torch.Generator, # source of randomness
 ) -> torch.Tensor: # sorted indices
-    "About a share of the examples, whole persons, with the ages of all"
+    "Choose about a share of the examples, whole persons, with the ages of all"
     if not 0 < share < 1: raise ValueError(f'share: expected a number in (0, 1), found {share}')
     age = data.y if data.regression else 10*data.y # classes are decades
     return torch.from_numpy(split_by_person(age.numpy(), data.subject.numpy(), dict(chosen=share), gen)['chosen'])
@@ -210,10 +287,6 @@ def _held_out(task, forget_y, gen):
     return held_out[control], held_out[~control]
 
 def _checked(parts):
-    if all(part.subject is not None for part in parts): check_disjoint({name: part.subject for name,part in vars(parts).items()})
+    known = {name: part.subject for name,part in vars(parts).items() if part.subject is not None}
+    if len(known) == 4: check_disjoint(known)
     return parts
-
-def _is_number(text):
-    try: float(text)
-    except (TypeError, ValueError): return False
-    return True

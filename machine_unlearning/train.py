@@ -8,15 +8,23 @@ __all__ = ['schedules', 'paper', 'short', 'Recipe', 'Cost', 'batches', 'Batch', 
            'one_thread', 'seeded']
 
 # %% ../nbs/16_train.ipynb #ab1151f1
-import contextlib, math, time, torch
+import contextlib, math, operator, time, torch, warnings
 import torch.nn.functional as F
 from dataclasses import dataclass
+from fastcore.basics import patch
 from .augment import Transform
 from .checkpoint import Checkpoint
 from .data import Data
 from .models import channels_last, load_weights
 
 # %% ../nbs/16_train.ipynb #7d9ee3c1
+schedules = dict(
+    steps=lambda done: .1**sum(done >= milestone for milestone in (.35, .7, .9)),
+    one_cycle=lambda done: .1 + .9*done/.25 if done < .25 else (1-done)/.75,
+    cosine=lambda done: (1 + math.cos(math.pi*done))/2,
+    constant=lambda done: 1.)
+
+# %% ../nbs/16_train.ipynb #90b93340
 @dataclass(frozen=True)
 class Recipe:
     "How to train; the defaults are the paper's for CIFAR-10"
@@ -30,19 +38,29 @@ class Recipe:
     optimizer: str = 'sgd' # sgd, or adam, which has no use for `momentum` and `nesterov`
 
     def __post_init__(self):
-        if self.epochs < 1 or self.batch < 1: raise ValueError(f'recipe: expected at least 1 epoch and a batch of 1, found {self.epochs} and {self.batch}')
-        if self.schedule not in schedules: raise ValueError(f'recipe: expected a schedule of {", ".join(schedules)}, found {self.schedule!r}')
-        if self.optimizer not in ('sgd', 'adam'): raise ValueError(f'recipe: expected the optimizer sgd or adam, found {self.optimizer!r}')
+        for name in 'epochs', 'batch': _set(self, name, operator.index, 'a whole number above 0', lambda v: v >= 1)
+        for name in 'lr', 'weight_decay':
+            _set(self, name, float, 'a finite number of 0 or more', lambda v: 0 <= v < math.inf)
+        _set(self, 'momentum', float, 'a number in [0, 1)', lambda v: 0 <= v < 1)
+        _set(self, 'schedule', str, f'one of {", ".join(schedules)}', lambda v: v in schedules)
+        _set(self, 'optimizer', str, 'sgd or adam', lambda v: v in ('sgd', 'adam'))
+        if not self.lr: warnings.warn('recipe: with a learning rate of 0, networks stay as they begin', stacklevel=3)
 
-    def factor(self, done):
-        "Share of `lr` after the share `done` of the training"
-        return schedules[self.schedule](done)
+def _set(recipe, name, kind, wanted, fits):
+    "Turn a field into Python's own type, from numpy's or torch's, and refuse what it must not be"
+    given = getattr(recipe, name)
+    try: value = kind(given)
+    except (TypeError, ValueError): value = None
+    if value is None or not fits(value): raise ValueError(f'recipe: expected {wanted} as {name}, found {given!r}')
+    object.__setattr__(recipe, name, value)
 
-schedules = dict(
-    steps=lambda done: .1**sum(done >= milestone for milestone in (.35, .7, .9)),
-    one_cycle=lambda done: .1 + .9*done/.25 if done < .25 else (1-done)/.75,
-    cosine=lambda done: (1 + math.cos(math.pi*done))/2,
-    constant=lambda done: 1.)
+# %% ../nbs/16_train.ipynb #18256cee
+@patch
+def factor(self: Recipe,
+    done: float, # share of the training that is done
+) -> float:
+    "Return the share of `lr` that is used then"
+    return schedules[self.schedule](done)
 
 paper = Recipe()
 short = Recipe(epochs=24, lr=.2, schedule='one_cycle')
@@ -55,8 +73,13 @@ class Cost:
     trained: int = 0     # samples of forward and backward passes
     seconds: float = 0.  # wall time
 
-    def passes(self): return self.trained + self.forward/3
-    def share(self, whole): return self.passes()/whole.passes()
+    def passes(self):
+        "Return the cost in trained samples; three that went forward only count as one"
+        return self.trained + self.forward/3
+
+    def share(self, whole):
+        "Return the cost as a share of another"
+        return self.passes()/whole.passes()
 
     @contextlib.contextmanager
     def timed(self):
@@ -73,8 +96,9 @@ def batches(
     gen: torch.Generator, # on the CPU
     device='cpu', # where the indices are needed
 ): # pairs of indices (b,) and augmentation draws
-    "One epoch in random order"
-    order,draws = torch.randperm(n, generator=gen).to(device), {k: v.to(device) for k,v in transform.draw(n, gen).items()}
+    "Cut one epoch in random order into batches of nearly equal size"
+    order = torch.randperm(n, generator=gen).to(device)
+    draws = {k: v.to(device) for k,v in transform.draw(n, gen).items()}
     parts = -(-n//size)
     pieces = [torch.tensor_split(v, parts) for v in (order, *draws.values())]
     for order,*drawn in zip(*pieces): yield order, dict(zip(draws, drawn))
@@ -90,8 +114,11 @@ class Batch:
     steps: int          # number of steps in the whole training
 
     @property
-    def done(self): return self.step/self.steps
+    def done(self):
+        "Return the share of the training that is done"
+        return self.step/self.steps
 
+# %% ../nbs/16_train.ipynb #8f1d00e4
 def augmented(
     data: Data, # what to train on
     size: int, # largest batch
@@ -99,12 +126,13 @@ def augmented(
     gen: torch.Generator, # on the CPU
     ahead=1, # batches that are augmented together
 ): # stored values (b, ...), labels (b,), indices (b,)
-    "One epoch in random order, augmented"
+    "Go through one epoch in random order, augmented"
     pieces = list(batches(len(data), size, transform, gen, data.y.device))
     for start in range(0, len(pieces), ahead):
         orders,draws = zip(*pieces[start:start+ahead])
         order = torch.cat(orders)
-        x = transform.augment(data.x[order], {k: torch.cat([d[k] for d in draws]) for k in draws[0]})
+        together = {k: torch.cat([d[k] for d in draws]) for k in draws[0]}
+        x = transform.augment(data.x[order], together)
         sizes = [len(i) for i in orders]
         yield from zip(x.split(sizes), data.y[order].split(sizes), orders)
 
@@ -112,7 +140,7 @@ def augmented(
 @dataclass(frozen=True)
 class Speed:
     "How to compute"
-    channels_last: bool = False # the layout that convolutions are fastest in; on some CPUs they fail in it where channels are few
+    channels_last: bool = False # convolutions are fastest in this layout; on some CPUs they fail where channels are few
     fused: bool = True         # the optimiser's step as one kernel
     ahead: int = 8             # batches that are augmented together
     bf16: bool = False         # bfloat16 inside the network, float32 for weights and sums
@@ -121,24 +149,35 @@ class Speed:
 def fastest(
     device, # torch.device or its name
 ) -> Speed:
-    "The switches that suit a device"
+    "Choose the switches that suit a device"
     return Speed(channels_last=True, ahead=64, bf16=True) if torch.device(device).type == 'cuda' else Speed()
 
+
+
+# %% ../nbs/16_train.ipynb #6a295b44
 def _autocast(device, bf16): return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16)
 
 def _optimizer(model, recipe, fused):
     "SGD or Adam over the parameters that are not frozen"
     parameters = [p for p in model.parameters() if p.requires_grad]
-    if recipe.optimizer == 'adam': return torch.optim.Adam(parameters, recipe.lr, weight_decay=recipe.weight_decay, fused=fused)
-    return torch.optim.SGD(parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov, fused=fused)
+    how = dict(lr=recipe.lr, weight_decay=recipe.weight_decay, fused=fused)
+    if recipe.optimizer == 'adam': return torch.optim.Adam(parameters, **how)
+    nesterov = recipe.nesterov and recipe.momentum > 0 # without momentum there is nothing to look ahead with
+    return torch.optim.SGD(parameters, momentum=recipe.momentum, nesterov=nesterov, **how)
+
+def _network(model, speed, device):
+    "What computes: the model, in the layout and compiled as `speed` says"
+    if speed.channels_last: channels_last(model)
+    if not speed.compile: return model
+    return torch.compile(model, mode='reduce-overhead' if device.type == 'cuda' else None)
 
 # %% ../nbs/16_train.ipynb #8793f804
 def l1(output, y, reduction='mean'):
-    "Absolute error of numbers; output (n, 1), y (n,)"
+    "Return the absolute error of numbers; output (n, 1), y (n,)"
     return F.l1_loss(output[:, 0], y, reduction=reduction)
 
 def mse(output, y, reduction='mean'):
-    "Squared error of numbers; output (n, 1), y (n,)"
+    "Return the squared error of numbers; output (n, 1), y (n,)"
     return F.mse_loss(output[:, 0], y, reduction=reduction)
 
 @dataclass(frozen=True)
@@ -146,15 +185,17 @@ class WeightedCrossEntropy:
     "Cross-entropy with a weight for each class"
     weights: tuple
 
-    def __call__(self, output, y, reduction='mean'): return F.cross_entropy(output, y, output.new_tensor(self.weights), reduction=reduction)
+    def __call__(self, output, y, reduction='mean'):
+        return F.cross_entropy(output, y, output.new_tensor(self.weights), reduction=reduction)
 
 # %% ../nbs/16_train.ipynb #399bd158
 def supervised(
     loss, # loss(output, labels) -> scalar
 ): # objective(model, batch) -> scalar
-    "The objective of ordinary training"
+    "Make the objective of ordinary training"
     return lambda model, batch: loss(model(batch.x), batch.y)
 
+# %% ../nbs/16_train.ipynb #8aedd93c
 def fit(
     model, # any network, on the device of `data`; trained in place
     data: Data, # what to train on
@@ -170,15 +211,12 @@ def fit(
     speed: Speed = None, # by default what suits the device
 ): # the model
     "Train a network; `FloatingPointError` when the loss is no longer finite"
-    device,cost,steps = data.y.device, cost or Cost(), recipe.epochs*per_epoch(data, recipe)
-    speed = speed or fastest(device)
-    if speed.channels_last: channels_last(model)
-    network = torch.compile(model, mode='reduce-overhead' if device.type == 'cuda' else None) if speed.compile else model
-    opt = _optimizer(model, recipe, speed.fused)
-    state = checkpoint.stored() if checkpoint else None
-    begun = state['step'] if state else 0
+    device,cost = data.y.device, cost or Cost()
+    speed,each = speed or fastest(device), per_epoch(data, recipe)
+    network,opt = _network(model, speed, device), _optimizer(model, recipe, speed.fused)
+    state = (checkpoint.stored() if checkpoint else None) or {}
     if state: _restore(state, model, opt, gen, cost)
-    for batch,start in _steps(data, recipe, transform, gen, speed, state or {}):
+    for batch,start in _steps(data, recipe, transform.suited_to(model), gen, speed, state):
         for group in opt.param_groups: group['lr'] = recipe.lr*recipe.factor(batch.done)
         model.train(len(batch.y) > 1) # the statistics of a single example are no statistics
         if mode: mode(model)
@@ -189,18 +227,18 @@ def fit(
         opt.step()
         if after: after(model, opt, batch)
         _check(loss, batch, recipe)
-        if checkpoint and checkpoint.due(batch.step+1 - begun, per_epoch(data, recipe)):
+        if checkpoint and checkpoint.due(batch.step+1 - state.get('step', 0), each):
             checkpoint.keep(_state(model, gen, cost, batch.step+1, opt, start))
-    if checkpoint and not (state and 'optimizer' not in state): checkpoint.keep(_state(model, gen, cost, steps), complete=True)
+    if checkpoint and not _complete(state): checkpoint.keep(_state(model, gen, cost, recipe.epochs*each), complete=True)
     cost.trained += recipe.epochs*len(data)
     return model.eval()
 
-# %% ../nbs/16_train.ipynb #8aedd93c
+# %% ../nbs/16_train.ipynb #ad3b15e4
 def per_epoch(
     data: Data, # what to train on
     recipe: Recipe, # how
 ) -> int:
-    "Steps per epoch"
+    "Count the steps of an epoch"
     return -(-len(data)//recipe.batch)
 
 def _steps(data, recipe, transform, gen, speed, state):
@@ -220,18 +258,21 @@ def _steps(data, recipe, transform, gen, speed, state):
 def _check(loss, batch, recipe):
     "Look at the loss once per epoch: looking makes a GPU wait"
     epoch,rest = divmod(batch.step+1, batch.steps//recipe.epochs)
-    if not rest and not loss.isfinite(): raise FloatingPointError(f'the loss became {loss.item()} in epoch {epoch} of {recipe.epochs}')
+    if rest or loss.isfinite(): return
+    raise FloatingPointError(f'the loss became {loss.item()} in epoch {epoch} of {recipe.epochs}')
 
-# %% ../nbs/16_train.ipynb #ad3b15e4
+# %% ../nbs/16_train.ipynb #09bc0234
 def _state(model, gen, cost, step, opt=None, start=None):
     "All that the rest of a unit depends on; a complete training has no optimiser"
-    state = dict(step=step, model={k: v.clone() for k,v in model.state_dict().items()}, gen=gen.get_state(), rng=torch.get_rng_state(),
-        forward=cost.forward, trained=cost.trained)
+    state = dict(step=step, model={k: v.clone() for k,v in model.state_dict().items()}, gen=gen.get_state(),
+        rng=torch.get_rng_state(), forward=cost.forward, trained=cost.trained)
     return state | dict(optimizer=opt.state_dict(), start=start) if opt else state
+
+def _complete(state): return bool(state) and 'optimizer' not in state
 
 def _restore(state, model, opt, gen, cost):
     load_weights(model, state['model'])
-    if 'optimizer' in state: opt.load_state_dict(state['optimizer'])
+    if not _complete(state): opt.load_state_dict(state['optimizer'])
     gen.set_state(state['gen'])
     torch.set_rng_state(state['rng'])
     cost.forward,cost.trained = state['forward'], state['trained']
@@ -246,10 +287,11 @@ def outputs(
     bf16=False, # bfloat16 inside the network
     batch=1024, # examples at a time
 ) -> torch.Tensor: # (n, C) float32, on the device of `data`
-    "What `model` says about every example, in evaluation mode"
+    "Collect what `model` says about every example, in evaluation mode"
     model.eval()
     if cost: cost.forward += len(data)
-    with _autocast(data.y.device, bf16): return torch.cat([model(transform(x)).float() for x in data.x.split(batch)])
+    ready = transform.suited_to(model)
+    with _autocast(data.y.device, bf16): return torch.cat([model(ready(x)).float() for x in data.x.split(batch)])
 
 def logits(
     model, # any classifier
@@ -257,15 +299,16 @@ def logits(
     transform: Transform, # normalises; nothing is augmented
     cost: Cost = None, # counts the samples
 ) -> torch.Tensor: # (n, C) float32 on the CPU
-    "`outputs` on the CPU, in full precision"
+    "Return `outputs` on the CPU, in full precision"
     return outputs(model, data, transform, cost).cpu()
 
 def performance(
     z: torch.Tensor, # (n, C) outputs
     y: torch.Tensor, # (n,) labels, or numbers where C is 1
 ) -> float: # accuracy in [0, 1], or mean absolute error
-    "Share of right answers; of numbers the mean absolute error"
-    return (z[:, 0] - y).abs().mean().item() if y.is_floating_point() else (z.argmax(1) == y).float().mean().item()
+    "Return the share of right answers, or of numbers the mean absolute error"
+    if y.is_floating_point(): return (z[:, 0] - y).abs().mean().item()
+    return (z.argmax(1) == y).float().mean().item()
 
 def evaluate(
     model, # any network
@@ -273,7 +316,7 @@ def evaluate(
     transform: Transform, # normalises
     cost: Cost = None, # counts the samples
 ) -> float: # accuracy in [0, 1], or mean absolute error
-    "`performance` of `model` on a data set"
+    "Measure the `performance` of `model` on a data set"
     fast = fastest(data.y.device).bf16 and not data.regression # bfloat16 rounds an age of 60 to a quarter of a year
     return performance(outputs(model, data, transform, cost, fast), data.y)
 
@@ -290,7 +333,7 @@ def one_thread():
 def seeded(
     seed: int, # any non-negative integer below 2**63
 ): # a CPU generator that starts from it
-    "Fix torch's global randomness inside the block (initial weights, dropout) and yield a generator for all other draws"
+    "Fix torch's global randomness (initial weights, dropout) inside the block; yield a generator for all other draws"
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)

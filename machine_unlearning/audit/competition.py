@@ -16,7 +16,7 @@ def rule_table(
     m, # number of models of the negative population
     delta, # δ of the definition, in [0, 1)
 ) -> np.ndarray: # (n+1, m+1), ε of a rule that calls a of the positives and b of the negatives positive; NaN: dropped
-    "ε of every possible pair of counts"
+    "Compute ε for every possible pair of counts"
     fnr,fpr = np.arange(n, -1, -1)[:, None]/n, np.arange(m+1)/m
     with np.errstate(divide='ignore', invalid='ignore'):
         eps = np.fmax(np.log(1-delta-fpr) - np.log(fnr), np.log(1-delta-fnr) - np.log(fpr))
@@ -30,7 +30,7 @@ def competition_epsilon(
     delta=1e-5, # δ of the definition, in [0, 1)
     slack=2., # how far an interval may depart from the narrower population, in units of φ; np.inf allows every interval
 ) -> np.ndarray: # (S,), infinite where some rule makes no error, NaN where every rule is dropped
-    "The competition's ε of every example: the best rule with one or two thresholds"
+    "Compute the competition's ε of every example: the best rule with one or two thresholds"
     check_delta(delta)
     if not slack >= 0: raise ValueError(f'slack: expected a number ≥ 0, found {slack}')
     retain,unlearn = check_scores(retain, unlearn)
@@ -49,7 +49,8 @@ def _best_rule(retain, unlearn, table, slack):
     width = np.where(narrower, np.ptp(retain, 1), np.ptp(unlearn, 1))[:, None]
     least,most = np.maximum(below, top[:, None]-slack), np.minimum(above, top[:, None]+slack)  # of the upper threshold
     for i in range(code.shape[1]-1):
-        allowed = np.maximum(least[:, i:i+1], below[:, i+1:]+width-slack) < np.minimum(most[:, i:i+1], above[:, i+1:]+width+slack)
+        from_ = np.maximum(least[:, i:i+1], below[:, i+1:]+width-slack)
+        allowed = from_ < np.minimum(most[:, i:i+1], above[:, i+1:]+width+slack)
         inside = code[:, i+1:] - code[:, i:i+1] + half*narrower[:, None]
         best = np.fmax(best, np.fmax.reduce(np.where(allowed, table[inside], np.nan), axis=1))
     return best
@@ -58,7 +59,7 @@ def _best_rule(retain, unlearn, table, slack):
 def forgetting_quality(
     eps, # (S,), ε of every example; may be infinite, NaN where undefined
 ) -> float: # F, in [0, 1]; NaN if no example has an ε
-    "Mean of 2/2ⁿ over the examples, n the bin of width 0.5 counted from 1"
+    "Average 2/2ⁿ over the examples, n the bin of width 0.5 counted from 1; `ValueError` for a negative ε"
     eps = np.asarray(eps, dtype=np.float64)
     known = eps[~np.isnan(eps)]
     if (known < 0).any(): raise ValueError(f'expected ε ≥ 0, found {known.min()}')
@@ -70,5 +71,5 @@ def final_score(
     retain_ratio, # retain accuracy of the unlearned models over that of the retrained ones
     test_ratio, # test accuracy of the unlearned models over that of the retrained ones
 ) -> float:
-    "The competition's final score"
+    "Compute the competition's final score"
     return quality*retain_ratio*test_ratio

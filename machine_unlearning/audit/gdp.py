@@ -18,14 +18,14 @@ def gaussian_delta(
     eps, # ε ≥ 0; may be an array
     mu, # μ > 0
 ) -> np.ndarray: # δ(ε)
-    "δ of N(0, 1) against N(μ, 1) at ε"
+    "Compute the δ of N(0, 1) against N(μ, 1) at ε"
     return ndtr(-eps/mu + mu/2) - np.exp(eps + log_ndtr(-eps/mu - mu/2))
 
 def mu_to_epsilon(
     mu, # μ ≥ 0; may be an array
     delta=1e-5, # δ of the definition, in [0, 1)
 ) -> np.ndarray: # ε; infinite for δ = 0 and μ > 0
-    "The ε at δ of N(0, 1) against N(μ, 1)"
+    "Compute the ε at δ of N(0, 1) against N(μ, 1)"
     check_delta(delta)
     mu = np.asarray(mu, dtype=float)
     if delta == 0: return np.where(mu > 0, np.inf, 0.)
@@ -44,7 +44,7 @@ def gdp_mu(
     alpha=.05, # level, in (0, 1)
     seed=0, # of the split into halves
 ) -> np.ndarray: # (S,), lower bound on μ
-    "Lower bound on the μ of every example"
+    "Bound the μ of every example from below, by counts on models that did not choose the threshold"
     check_alpha(alpha)
     retain,unlearn = check_scores(retain, unlearn, least=4)
     r,u = (fold == 0 for fold in fold_labels(retain.shape[1], unlearn.shape[1], 2, seed))
@@ -59,7 +59,7 @@ def gdp_epsilon(
     delta=1e-5, # δ of the definition, in [0, 1)
     seed=0, # of the split into halves
 ) -> np.ndarray: # (S,), lower bound on ε if the trade-off curve is Gaussian
-    "Lower bound on the ε of every example under the Gaussian assumption"
+    "Bound the ε of every example from below, under the Gaussian assumption"
     return mu_to_epsilon(gdp_mu(retain, unlearn, alpha, seed), delta)
 
 # %% ../../nbs/audit/13_gdp.ipynb #4f22f151
@@ -67,11 +67,15 @@ def gaussian_p_value(
     retain, # (S, N), a score of retrained models, at least 20 of both kinds together
     unlearn, # (S, M), the same of unlearned models
 ) -> np.ndarray: # (S,), NaN where a population does not vary
-    "p-value of the assumption that the trade-off curve is Gaussian"
+    "Test the assumption that the trade-off curve is Gaussian; returns p-values"
     retain,unlearn = check_scores(retain, unlearn)
-    if retain.shape[1] + unlearn.shape[1] < 20: return np.full(len(retain), np.nan) # the test of normality has no valid p-value below
-    with np.errstate(divide='ignore', invalid='ignore'):
-        residuals = [(x - x.mean(1, keepdims=True))/x.std(1, ddof=1, keepdims=True) for x in (retain, unlearn)]
-        shape = normaltest(np.concatenate(residuals, 1), axis=1).pvalue
-        spread = f_oneway(*(np.abs(x - np.median(x, 1, keepdims=True)) for x in (retain, unlearn)), axis=1).pvalue
-    return np.minimum(1, 2*np.minimum(shape, spread))
+    p = np.full(len(retain), np.nan)
+    varied = (np.ptp(retain, 1) > 0) & (np.ptp(unlearn, 1) > 0)
+    if retain.shape[1] + unlearn.shape[1] < 20 or not varied.any(): return p # too few for the test of normality
+    retain,unlearn = retain[varied], unlearn[varied]
+    residuals = [(x - x.mean(1, keepdims=True))/x.std(1, ddof=1, keepdims=True) for x in (retain, unlearn)]
+    shape = normaltest(np.concatenate(residuals, 1), axis=1).pvalue
+    deviations = [np.abs(x - np.median(x, 1, keepdims=True)) for x in (retain, unlearn)]
+    with np.errstate(divide='ignore', invalid='ignore'): spread = f_oneway(*deviations, axis=1).pvalue
+    p[varied] = np.minimum(1, 2*np.minimum(shape, spread))
+    return p

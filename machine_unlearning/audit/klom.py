@@ -31,7 +31,7 @@ def klom(
     retain, # (S, N), margins of N retrained models
     unlearn, # (S, M), margins of M unlearned models
 ) -> np.ndarray: # (S,), in nats, at least 0 and at most about 11.5
-    "KL divergence of the binned margins, unlearned from retrained, of every example"
+    "Compute the KL divergence of the binned margins, unlearned from retrained, of every example"
     retain,unlearn = (np.clip(x, -100, 100) for x in check_scores(retain, unlearn))
     low = np.minimum(retain.min(1), unlearn.min(1))[:, None]
     high = np.maximum(retain.max(1), unlearn.max(1))[:, None]
@@ -58,7 +58,7 @@ def klom_audit(
     draws=20, # permutations of the model labels, at least 1
     seed=0, # of the permutations
 ) -> Klom:
-    "KLOM, raw and with the value of equal populations of the same sizes subtracted"
+    "Compute KLOM, raw and with the value of equal populations of the same sizes subtracted"
     if draws < 1: raise ValueError(f'draws: expected at least 1, found {draws}')
     retain,unlearn = check_scores(retain, unlearn)
     N,both = retain.shape[1], np.concatenate([retain, unlearn], 1)

@@ -17,7 +17,7 @@ def tow(
     metrics: dict, # of unlearned models: retain_accuracy, forget_accuracy, test_accuracy, each (M,), fractions
     retrained: dict, # the same of the retrained models, each (N,)
 ) -> float: # in [0, 1], 1 where all three mean accuracies agree
-    "Tug of war between forgetting, keeping and generalising"
+    "Compute the tug of war of forgetting, keeping and generalising; `ValueError` for accuracies that are no fractions"
     score = 1.
     for name in 'forget_accuracy', 'retain_accuracy', 'test_accuracy':
         for m in metrics, retrained:
@@ -32,7 +32,7 @@ def js_divergence(
     p, # (..., C), probabilities
     q, # (..., C), probabilities
 ) -> np.ndarray: # (...), in nats, 0 to ln 2
-    "Jensen–Shannon divergence of distributions over the last axis"
+    "Compute the Jensen–Shannon divergence of distributions over the last axis"
     m = (p + q)/2
     return (rel_entr(p, m) + rel_entr(q, m)).sum(-1)/2
 

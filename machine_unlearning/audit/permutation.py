@@ -37,7 +37,7 @@ def permutation_test(
     draws=999, # shuffles
     seed=0,
 ) -> Permutation:
-    "Test whether retrained and unlearned models are exchangeable; examples on which all models agree say nothing and count as 0"
+    "Test whether retrained and unlearned models are exchangeable; an example on which all models agree counts as 0"
     retain,unlearn = check_scores(retain, unlearn, least=3)
     (S,n),m = retain.shape, unlearn.shape[1]
     labels = np.concatenate([[np.arange(n+m) >= n], shuffles(n, m, draws, seed)])
@@ -62,7 +62,7 @@ def epsilon_excess(
     draws=40, # shuffles
     seed=0,
 ) -> Excess:
-    "Null-calibrated ε̂"
+    "Compute ε̂, what it is on shuffled labels, and the difference"
     check_delta(delta)
     retain,unlearn = check_scores(retain, unlearn)
     both,n = np.concatenate([retain, unlearn], 1), retain.shape[1]
@@ -70,5 +70,5 @@ def epsilon_excess(
         [epsilon(both[s][:, ~labels], both[s][:, labels], delta) for s in blocks((*both.shape, 1))])).epsilon
     observed = median(np.arange(both.shape[1]) >= n)
     null = np.array([median(l) for l in shuffles(n, unlearn.shape[1], draws, seed)])
-    finite = np.isfinite(observed) and np.isfinite(null).all()
-    return Excess(observed, float(null.mean()), observed - float(null.mean()) if finite else float('nan'), p_value(observed, null))
+    mean,finite = float(null.mean()), np.isfinite(observed) and np.isfinite(null).all()
+    return Excess(observed, mean, observed - mean if finite else float('nan'), p_value(observed, null))

@@ -27,7 +27,7 @@ def subset_interval(
     draws=60, # random subsets
     seed=0,
 ) -> Interval:
-    "Interval from random subsets of three quarters of the models"
+    "Compute an interval from random subsets of three quarters of the models"
     check_alpha(alpha)
     retain,unlearn = check_scores(retain, unlearn, least=4)
     rng,value = np.random.default_rng(seed), float(statistic(retain, unlearn))
@@ -46,5 +46,5 @@ def epsilon_interval(
     draws=60, # random subsets
     seed=0,
 ) -> Interval:
-    "ε̂ with an interval over models"
+    "Compute ε̂ with an interval over models"
     return subset_interval(lambda r, u: summarise(epsilon(r, u, delta)).epsilon, retain, unlearn, alpha, draws, seed)

@@ -26,7 +26,7 @@ from .competition import competition_epsilon, final_score, forgetting_quality
 from .counting import ceiling
 from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom, klom_audit
-from .membership import rmia, u_lira
+from .membership import rmia, u_lira, u_lira_auc
 from .memory import memory, memory_halves, memory_left, memory_p_value
 from .outputs import outputs, tow
 from .permutation import epsilon_excess, permutation_test
@@ -278,8 +278,7 @@ def _null_row(h, levels):
 def _lira_row(scores, levels):
     "Infer membership"
     lira = u_lira(*scores, seed=levels.seed)
-    auc = lambda r, u: u_lira(r, u, seed=levels.seed).auc
-    interval = subset_interval(auc, *scores, levels.alpha, draws=20, seed=levels.seed)
+    interval = subset_interval(partial(u_lira_auc, seed=levels.seed), *scores, levels.alpha, draws=20, seed=levels.seed)
     return dict(lira_accuracy=lira.accuracy, lira_auc=lira.auc, lira_auc_low=interval.low, lira_auc_high=interval.high,
         lira_tpr_1=lira.tpr[.01], lira_tpr_01=lira.tpr[.001])
 
@@ -324,6 +323,7 @@ def memory_row(
 
 def _memory_bound(scores, levels):
     a,b = memory_halves(*scores, seed=levels.seed)
+    if np.isnan([*a, *b]).any(): return dict(memory_certified=np.nan) # no example can be standardised
     return dict(memory_certified=float(certified(a[None], b[None], levels.alpha, levels.certified_delta)[0]))
 
 # %% ../../nbs/audit/51_result.ipynb #4059f01c

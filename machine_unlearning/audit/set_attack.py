@@ -17,7 +17,7 @@ from ..logits import blocks, check_alpha, check_delta, check_scores
 def set_sizes(
     S: int, # number of forget examples
 ) -> np.ndarray: # 1, 2, 3, 4, 5, 7, 10, 14, 20, 28, … and S
-    "Sizes of the sets at which the curve is computed"
+    "List the sizes of the sets at which the curve is computed"
     grown = np.rint(10*2**(np.arange(-1, 2*np.log2(S))/2)).astype(int)
     sizes = np.unique(np.r_[1:6, grown, S])
     return sizes[sizes <= S]
@@ -61,8 +61,9 @@ def _set_attack(totals, labels, sizes, drawn, alpha, delta):
         (fp,n),(fn,m) = (((hit[s]).sum(1), hit.shape[1]) for hit in (pair[0] > 0, pair[1] <= 0))
         return np.median(epsilon_from_counts(fp, fn, n, m, alpha if len(fp) == 1 else alpha/2, delta))
     accuracy = per_size(lambda s: right[s].mean())
-    return SetAttack(sizes, drawn, per_size(lambda s: area[s].mean()), accuracy, per_size(lambda s: bound(totals[:2], s)),
-        per_size(lambda s: bound(split, s)), float(min(sizes[accuracy >= .9], default=np.inf)))
+    bounds = [per_size(lambda s: bound(pair, s)) for pair in (totals[:2], split)]
+    k90 = float(min(sizes[accuracy >= .9], default=np.inf))
+    return SetAttack(sizes, drawn, per_size(lambda s: area[s].mean()), accuracy, *bounds, k90)
 
 # %% ../../nbs/audit/15_set_attack.ipynb #6adc58b1
 def set_attack_blocks(
@@ -75,10 +76,11 @@ def set_attack_blocks(
     alpha=.05, # one minus the confidence of each bound, in (0, 1)
     delta=1e-5, # δ of the definition, in [0, 1)
 ) -> SetAttack:
-    "`set_attack` on examples that come block by block"
+    "Run `set_attack` on examples that come block by block"
     check_alpha(alpha); check_delta(delta)
     sizes = set_sizes(S) if sizes is None else np.unique(np.r_[np.asarray(sizes, int), S])
-    if sizes[0] < 1 or sizes[-1] > S: raise ValueError(f'sizes: expected between 1 and {S} examples, found {sizes[0]} to {sizes[-1]}')
+    if sizes[0] < 1 or sizes[-1] > S: raise ValueError(
+        f'sizes: expected between 1 and {S} examples, found {sizes[0]} to {sizes[-1]}')
     drawn,member = _draw_sets(S, sizes, draws, np.random.default_rng([seed, 1]))
     first,totals = 0,0
     for retain,unlearn in pairs:
@@ -87,7 +89,8 @@ def set_attack_blocks(
         labels,halves = fold_labels(*models, folds, seed), fold_labels(*models, 2, [seed, 2])
         last = first + len(retain)
         if last > S or (first and models != (totals[0].shape[1], totals[1].shape[1])): raise ValueError(
-            f'expected {S} examples of the same models in all blocks, found at least {last} and {models[0]} + {models[1]} models')
+            f'expected {S} examples of the same models in all blocks, '
+            f'found at least {last} and {models[0]} + {models[1]} models')
         ratios = *fold_ratios(retain, unlearn, *labels), *split_ratios(retain, unlearn, *halves)
         sums = [member[first:last].T @ x for x in ratios]
         totals = [a+b for a,b in zip(totals, sums)] if first else sums

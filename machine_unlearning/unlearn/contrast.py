@@ -23,7 +23,7 @@ def contrast(
     anchors: torch.Tensor, # (b, C) logits of retain examples
     temperature=1.15, # of the similarities
 ) -> torch.Tensor: # scalar
-    "How far forget examples are from being equally similar to all retain examples, plus log(b)"
+    "Measure how far forget examples are from being equally similar to all retain examples, plus log(b)"
     return -(z @ anchors.T/temperature).log_softmax(1).mean()
 
 # %% ../../nbs/unlearn/19_contrast.ipynb #805ac7be
@@ -43,6 +43,7 @@ def fcs(
 ):
     "Make the forget set's outputs uniform, then alternate contrast on the forget set and training on the retain set"
     forget,retain,epochs = request.forget, request.retain, epochs or request.epochs
+    if len(retain) < 2: raise ValueError('fcs: expected 2 retain examples to contrast with, found 1')
     request.train(model, forget, 1, first_lr, lambda model, b: from_uniform(model(b.x)), weight_decay=0, batch=batch)
     partners = cycle(len(retain), batch, epochs*-(-len(forget)//batch), request.gen).to(retain.y.device)
     for e,order in enumerate(partners.chunk(epochs)):

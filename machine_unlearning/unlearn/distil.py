@@ -10,12 +10,13 @@ import copy
 import torch.nn.functional as F
 from .core import Request, method
 from .targets import divergence
-from .weights import renew, weight_layers
+from .weights import layer_weights, renew
 
 # %% ../../nbs/unlearn/21_distil.ipynb #91696391
-@method('Knowledge distillation (KDE)', reads=['retain', 'teacher'], paper='Team Amnesiacs, NeurIPS 2023 unlearning competition',
-    link='https://arxiv.org/abs/2406.09073', ranges=dict(temperature=('log', .5, 20),
-    held_out=('float', .05, .5), warmup_lr=('log', 1e-4, 1e-1), lr=('log', 1e-4, 1e-1)), needs=['classes', 'layers'])
+@method('Knowledge distillation (KDE)', reads=['retain', 'teacher'],
+    paper='Team Amnesiacs, NeurIPS 2023 unlearning competition', link='https://arxiv.org/abs/2406.09073',
+    ranges=dict(temperature=('log', .5, 20), held_out=('float', .05, .5),
+        warmup_lr=('log', 1e-4, 1e-1), lr=('log', 1e-4, 1e-1)), needs=['classes', 'layers'])
 def kde(
     model, # the original's copy
     request: Request,
@@ -26,10 +27,10 @@ def kde(
     lr=1e-3, # learning rate of the repair, which falls to zero along half a cosine
     batch=64, # examples per step
 ):
-    "Reset the first and last layer, distil from the original on validation data, then train on labels and the original's answers"
-    teacher,layers = copy.deepcopy(model), weight_layers(model, request)
-    renew(model, request, [layers[0], layers[-1]])
+    "Reset the first and last layer, distil on validation data, then train on labels and the original's answers"
+    teacher,layers = copy.deepcopy(model), [w.layer for w in layer_weights(model, request)]
     rest,validation = request.carve(held_out)
+    renew(model, request, [layers[0], layers[-1]])
     def warmup(model, batch): return divergence(model(batch.x), request.ask(teacher, batch.x), temperature)
     def repair(model, batch):
         z,t = model(batch.x), request.ask(teacher, batch.x)

@@ -8,22 +8,28 @@ __all__ = ['smallest', 'msg']
 # %% ../../nbs/unlearn/16_msg.ipynb #4acde75a
 import torch
 from .core import Request, method, random_part
-from .gradients import mean_gradient
-from .weights import kernels, reinitialise
+from .gradients import weight_gradients
+from .weights import kaiming, kernels, used
 
 # %% ../../nbs/unlearn/16_msg.ipynb #48e72c36
 def smallest(
     x: torch.Tensor, # any shape
     share: float, # of the entries
+    gen: torch.Generator, # source of randomness, on the CPU
+    among=None, # bool, entries to choose from; by default all
 ) -> torch.Tensor: # bool, same shape
-    "Mask of the entries with the smallest absolute values; of equal ones the first"
+    "Select the entries with the smallest absolute values; of equal ones random ones"
     mask = torch.zeros(x.numel(), dtype=torch.bool, device=x.device)
-    mask[x.abs().flatten().argsort(stable=True)[:round(share*x.numel())]] = True
+    order = torch.randperm(x.numel(), generator=gen).to(x.device)
+    if among is not None: order = order[among.flatten()[order]]
+    ranked = order[x.abs().flatten()[order].argsort(stable=True)]
+    mask[ranked[:round(share*len(order))]] = True
     return mask.view(x.shape)
 
 # %% ../../nbs/unlearn/16_msg.ipynb #226cb4d4
 @method('Masked small gradients (MSG)', paper='Team Kookmin, NeurIPS 2023 unlearning competition',
-    link='https://arxiv.org/abs/2406.09073', ranges=dict(share=('float', .05, .8), slow=('float', 0, 1), lr=('log', 1e-4, 1e-1)), needs=['convolutions'])
+    link='https://arxiv.org/abs/2406.09073', needs=['convolutions'],
+    ranges=dict(share=('float', .05, .8), slow=('float', 0, 1), lr=('log', 1e-4, 1e-1)))
 def msg(
     model, # the original's copy
     request: Request,
@@ -33,13 +39,15 @@ def msg(
     lr=1e-3, # highest learning rate
     batch=64, # examples per step
 ):
-    "Re-initialise the kernel weights with the smallest gradient difference, then fine-tune, slowly where weights are old"
-    weights,names = kernels(model, request), {p: n for n,p in model.named_parameters()}
+    "Re-initialise kernel weights with a small gradient difference, then fine-tune, slowly where weights are old"
+    weights,among = kernels(model, request), used(model, request)
     part = random_part(request.retain, len(request.forget)/len(request.retain), request.gen)
-    retain,forget = (mean_gradient(model, data, request) for data in (part, request.forget))
-    masks = [smallest(retain[names[w]]-forget[names[w]], share) for w in weights]
-    for w,mask in zip(weights, masks): reinitialise(w, mask, request.gen, 'fan_out')
-    pace = [torch.where(mask, 1., slow) for mask in masks]
+    retain,forget = (weight_gradients(model, data, request, weights) for data in (part, request.forget))
+    masks = [smallest(r-f, share, request.gen, among.get(w.name)) for r,f,w in zip(retain, forget, weights)]
+    for w,mask in zip(weights, masks): w.put(mask, kaiming(w.value, request.gen, 'fan_out'))
+    pace = {p: torch.where(m, 1., slow) for w,m in zip(weights, masks) for p in w.sources if p.shape == m.shape}
     def adjust(model, opt, batch):
-        for w,p in zip(weights, pace): w.grad *= p
-    return request.train(model, request.retain, epochs or request.epochs, lr, adjust=adjust, schedule='one_cycle', batch=batch)
+        for p,factor in pace.items():
+            if p.grad is not None: p.grad *= factor
+    how = dict(adjust=adjust, schedule='one_cycle', batch=batch)
+    return request.train(model, request.retain, epochs or request.epochs, lr, **how)

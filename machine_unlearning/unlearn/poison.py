@@ -16,7 +16,7 @@ def poisoned(
     request: Request,
     noise=10., # standard deviation of the noise on numbers, in their unit
 ) -> Data: # the forget set with new labels
-    "The forget set with uniformly random labels, or with noise on its numbers"
+    "Give the forget set uniformly random labels, or noise on its numbers"
     forget = request.forget
     if request.regression: return Data(forget.x, noisy(forget.y, noise, request.gen))
     return Data(forget.x, torch.randint(request.classes, (len(forget),), generator=request.gen).to(forget.y.device))

@@ -51,7 +51,7 @@ def class_weighted(
     request: Request, # its retain set is counted
     power: float, # 0 leaves all examples equal, 1 leaves all classes equal
 ): # loss(output, labels) -> scalar
-    "Return a weighted mean of the losses, in which an example of a class with n members has the weight n to the minus `power`"
+    "Weight losses by class: an example of a class with n members counts n to the minus `power`, and the mean is taken"
     weight = torch.bincount(request.retain.y, minlength=request.classes).clamp(min=1).float()**-power
     def loss(output, labels):
         w = weight[labels]

@@ -14,7 +14,7 @@ from .weights import kernels
 def transposed(
     w: torch.Tensor, # (out, in/groups, ...) kernel
 ) -> torch.Tensor: # the same shape
-    "The kernel with its last two axes swapped or, if that changes the shape, with all spatial axes reversed"
+    "Swap the last two axes of a kernel or, if that changes its shape, reverse all spatial axes"
     square = w.ndim > 3 and w.shape[-1] == w.shape[-2]
     return w.transpose(-1, -2) if square else w.flip(tuple(range(2, w.ndim)))
 
@@ -22,12 +22,15 @@ def transpose(
     model, # changed in place
     request: Request,
 ):
-    "Mirror every kernel of a network"
-    with torch.no_grad():
-        for w in kernels(model, request): w.copy_(transposed(w).clone()) # a view must not be read while it is written
+    "Mirror every kernel of a network; `ValueError` when that changes none"
+    pairs = [(w, transposed(w.value.detach()).clone()) for w in kernels(model, request)]
+    if all(torch.equal(w.value, new) for w,new in pairs):
+        raise ValueError(f'ct: every kernel of {type(model).__name__} equals its mirror image, so nothing changes')
+    for w,new in pairs: w.set(new)
 
 # %% ../../nbs/unlearn/17_transpose.ipynb #ac8f7e92
-@method('Convolution transpose (CT)', reads=['retain'], paper='Team toshi_k & marvelworld, NeurIPS 2023 unlearning competition',
+@method('Convolution transpose (CT)', reads=['retain'],
+    paper='Team toshi_k & marvelworld, NeurIPS 2023 unlearning competition',
     link='https://arxiv.org/abs/2410.01276', ranges=dict(lr=('log', 1e-4, 1e-1)), needs=['convolutions'])
 def ct(
     model, # the original's copy
