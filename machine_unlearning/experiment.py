@@ -86,7 +86,8 @@ def _check_outputs(z, x, task):
     if not isinstance(z, torch.Tensor): raise Failed(f'the network answers with a {type(z).__name__}, expected a tensor (examples, outputs)')
     if z.ndim != 2 or len(z) != len(x) or not z.is_floating_point(): raise Failed(
         f'the network answers {len(x)} examples with {tuple(z.shape)} of {z.dtype}, expected floating-point numbers ({len(x)}, outputs)')
-    if task.regression and z.shape[1] != 1: raise Failed(f'the network answers with {z.shape[1]} outputs, expected 1 for numbers')
+    if task.regression and z.shape[1] != 1: raise ValueError(
+        f'labels: floating-point labels are numbers, for which the network needs 1 output, found {z.shape[1]}; classes are whole numbers')
     if not task.regression and z.shape[1] < max(2, task.outputs): raise Failed(
         f'the network answers with {z.shape[1]} outputs, expected at least {max(2, task.outputs)} for the classes 0 to {task.outputs-1}')
 
