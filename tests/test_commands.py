@@ -127,11 +127,54 @@ def test_cifar10_with_wrong_md5(records):
     for n in ('test_batch', *(f'data_batch_{i}' for i in range(1, 6))): (folder/n).write_bytes(b'other')
     refused(records, 'data_batch_1: expected MD5 c99cafc152244af753f735de768cd75f, found', 'mu_demo', '--task', 'cifar10', '--data-dir', '.')
 
-def test_plan_that_makes_no_sense(records):
-    refused(records, 'at least 2 models are needed, found 1', 'mu_demo', '--n', '1')
-    refused(records, 'expected an approach of original, retrain, finetune', 'mu_create_logits', '--approaches', 'finetune,forget_it')
-    refused(records, 'expected a task of digits, cifar10', 'mu_train_retain', '--task', 'mnist')
-    refused(records, 'at least 1 epoch', 'mu_demo', '--epochs', '0')
+small = '--n 2 --limit 60 --width 2 --epochs 1 --approaches finetune --workers 1'.split()
+
+nonsense = {
+    '--n 1': 'n: expected a whole number from 2', '--n 1000000000': 'n: expected a whole number from 2',
+    '--epochs 0': 'epochs: expected', '--width 0': 'width: expected', '--width -1': 'width: expected',
+    '--width 10000000': 'width: expected', '--limit -1': 'limit: expected', '--limit 0': 'limit: expected', '--limit 5': 'forget',
+    '--workers 0': 'workers: expected', '--workers 100000': 'workers: expected',
+    '--time-budget 0': 'time budget: expected', '--time-budget -5': 'time budget: expected',
+    '--time-budget nan': 'time budget: expected', '--time-budget inf': 'time budget: expected',
+    '--seed -1': 'seed: expected', f'--seed {2**70}': 'seed: expected',
+    '--device gpu': "device: expected cpu, cuda.*found 'gpu'", '--device 0': "found '0'", '--device cuda:99': 'not available',
+    '--device meta': 'device: expected', '--device CPU': 'device: expected',
+    '--approaches finetun': "expected an approach of original.*found 'finetun'", '--approaches=,': 'approaches: expected names',
+    '--originals two': 'originals: expected one or each', '--task cifar-10': 'expected a task of digits, cifar10',
+    '--task ./mine.py:make': 'task ./mine.py:make', '--size 16': 'unrecognized arguments: --size 16',
+    '--forget 5': 'forget', '--forget 1': 'forget', '--forget=-0.1': 'forget', '--forget nan': 'forget', '--forget inf': 'forget',
+    '--forget 10%': '10%', '--forget=.5,': '.5,', '--imports nope': 'nope', '--settings none.json': 'none.json',
+    '--out mine': 'mine', '--out mine/x': 'mine'}
+
+@pytest.mark.parametrize('line', nonsense)
+def test_options_that_cannot_be(line, tmp_path, monkeypatch, capsys):
+    "One line, status 2, and nothing written"
+    from machine_unlearning.demo import mu_demo
+    monkeypatch.chdir(tmp_path)
+    Path('mine').write_text('a file')
+    out = [] if '--out' in line else ['--out', 'o']
+    with pytest.raises(SystemExit) as e: mu_demo.main([*small, *out, *line.split()])
+    err = capsys.readouterr().err
+    assert e.value.code == 2 and err.count('\n') == 1 and re.search(nonsense[line], err), err
+    assert [p.name for p in tmp_path.rglob('*')] == ['mine']
+
+@pytest.mark.parametrize('text', ['{', '[]', '{"approaches": {"finetune": {"settings": {"learning_rate": 1}}}}',
+    '{"approaches": {"finetune": {"settings": {"lr": "0.1"}}}}', '{"approaches": {"finetun": {"settings": {"lr": 0.1}}}}', '['*100_000])
+def test_settings_that_cannot_be(text, tmp_path, monkeypatch, capsys):
+    from machine_unlearning.demo import mu_demo
+    monkeypatch.chdir(tmp_path)
+    Path('s.json').write_text(text)
+    with pytest.raises(SystemExit) as e: mu_demo.main([*small, '--out', 'o', '--settings', 's.json'])
+    err = capsys.readouterr().err
+    assert e.value.code == 2 and err.count('\n') == 1 and 'settings' in err, err
+    assert [p.name for p in tmp_path.rglob('*')] == ['s.json']
+
+@pytest.mark.parametrize('name', 'train_retain create_logits demo tune pretrain'.split())
+def test_help_of_the_laboratory(name):
+    "An example, and every character of an ascii terminal"
+    env = os.environ | dict(COLUMNS='40', LC_ALL='C', PYTHONIOENCODING='ascii', PYTHONUTF8='0')
+    r = subprocess.run([sys.executable, '-m', f'machine_unlearning.{name}', '--help'], env=env, capture_output=True, text=True)
+    assert r.returncode == 0 and 'Example: mu_' in ' '.join(r.stdout.split()) and '--task face-age' in ' '.join(r.stdout.split()), r.stderr
 
 @pytest.fixture
 def auditable(tmp_path):
