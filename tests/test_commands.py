@@ -208,6 +208,7 @@ def test_audit_missing_approach(auditable):
 
 def test_audit_too_few_models(auditable):
     for name in 'logits', 'control': change(auditable/f'{name}_retain.npy', lambda z: z[:, :5])
+    (auditable/'metrics.csv').write_text(''.join((auditable/'metrics.csv').read_text().splitlines(True)[:5]))
     refused(auditable, 'at least 8 retrained models, two halves of 4, found 4', 'mu_audit', auditable)
 
 def test_audit_other_number_of_examples(auditable):
@@ -218,7 +219,8 @@ def test_audit_control_of_other_models(auditable):
     change(auditable/'mine/control_unlearn.npy', lambda z: z[:, :9])
     refused(auditable, 'mine/control_unlearn.npy: expected 10 models as in the logits, found 8', 'mu_audit', auditable)
 
-def test_audit_constant_column(auditable):
+def test_audit_flat_example(auditable):
+    "An example on which all models agree is left out of memory, counted and said; it does not stop the audit"
     def constant(z):
         z[3, 1:] = [0, 1, 2]
         return z
@@ -227,14 +229,63 @@ def test_audit_constant_column(auditable):
     assert r.returncode == 0, r.stderr
     assert pd.read_csv(auditable/'audit_mine.csv').epsilon.isna().tolist() == [False]*3 + [True] + [False]*4
     change(auditable/'logits_retain.npy', constant)
-    refused(auditable, 'retrained scores that differ, found a single value at example 3', 'mu_audit', auditable)
+    r = run('mu_audit', auditable)
+    assert r.returncode == 0, r.stderr
+    rows = pd.read_csv(auditable/'audit.csv')
+    assert rows.flat.tolist() == [1, 1] and np.isfinite(rows.memory_gap).all()
+    assert '1 forget example left out of memory' in ' '.join(r.stdout.split())
+
+def test_audit_of_copies(auditable):
+    "Copies of one model are no population: counted, said, and no interval is given"
+    copies = lambda z: z[:, [0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5]]
+    for name in 'logits', 'control': change(auditable/f'mine/{name}_unlearn.npy', copies)
+    r = run('mu_audit', auditable)
+    assert r.returncode == 0 and '5 of 10 unlearned models differ' in ' '.join(r.stdout.split()), r.stderr
+    row = pd.read_csv(auditable/'audit.csv').set_index('approach').loc['mine']
+    assert (row.n_unlearn, row.distinct_unlearn) == (10, 5) and np.isnan(row[['epsilon_low', 'klom_high', 'memory_gap_low']].astype(float)).all()
+    for name in 'logits', 'control': change(auditable/f'{name}_retain.npy', lambda z: z[:, [0] + [1]*10])
+    refused(auditable, 'at least 3 retrained models that differ, found 1', 'mu_audit', auditable)
+
+def test_audit_names_once(auditable):
+    r = run('mu_audit', auditable, '--approach', 'mine, mine')
+    assert r.returncode == 0 and pd.read_csv(auditable/'audit.csv').approach.tolist() == ['baseline', 'mine']
+    for command in 'mu_audit', 'mu_report': refused(auditable, 'name of a folder', command, auditable, '--approach', '')
+
+def test_audit_seed_and_out(auditable):
+    refused(auditable, 'seed: expected', 'mu_audit', auditable, '--seed=-1')
+    (auditable/'a_file').write_text('mine')
+    refused(auditable, 'a_file is a file', 'mu_audit', auditable, '--out', auditable/'a_file')
+    refused(auditable, 'report: expected the name of an html file', 'mu_report', auditable, '--out', auditable/'report')
+
+def test_audit_control_of_other_examples(auditable):
+    change(auditable/'mine/control_unlearn.npy', put((4, 0), [1, 0, 0]))
+    refused(auditable, 'control set.*another one at example 4', 'mu_audit', auditable)
+    change(auditable/'mine/control_unlearn.npy', lambda z: z[:7])
+    refused(auditable, 'expected 9 examples as in the retrained logits, found 7', 'mu_audit', auditable)
+
+def test_audit_rows_and_models(auditable):
+    p = auditable/'mine/metrics.csv'
+    p.write_text(''.join(p.read_text().splitlines(True)[:-1]))
+    refused(auditable, 'mine/metrics.csv: .*10', 'mu_audit', auditable)
+
+def test_audit_in_plain_letters(auditable):
+    "Terminals that know neither Greek nor accents; lines of the verdicts fit"
+    name = 'a$b$ \U0001f600 <b>' + 'x'*150
+    (auditable/'mine').rename(auditable/name)
+    r = run('mu_audit', auditable)
+    assert r.returncode == 0, r.stderr
+    text = r.stdout.replace(name, 'mine')
+    assert text.partition('\ntable')[0].isascii() and ' eps ' in text and 'control eps' in text
+    assert all(len(l) <= 85 for l in text[text.rindex('confidence'):].partition('\ntable')[0].splitlines() if ' ' in l[:40])
+    assert len(list((auditable/'figures').glob('audit_*.png'))) == 5
 
 def test_report(auditable):
     name = '<img src=x onerror=alert(1)>'
     (auditable/'mine').rename(auditable/name)
     (auditable/name/'record.json').write_text(json.dumps({name: [name, {name: name}], 'note': '</td></table><script>alert(1)</script>'}))
     r = run('mu_report', auditable)
-    assert r.returncode == 0 and r.stdout == f'{auditable/"report.html"}\n', r.stderr
+    assert r.returncode == 0 and r.stdout.endswith(f'{auditable/"report.html"}\n'), r.stderr
+    assert r.stdout.startswith('baseline: ')
     page = Page((auditable/'report.html').read_text())
     loads = [v for tag,attrs in page.tags for k,v in attrs.items() if k in ('src', 'href', 'srcset', 'data', 'action', 'poster')]
     assert len(loads) == 6 and all(v.startswith('data:image/svg+xml;base64,') for v in loads)
@@ -264,7 +315,7 @@ def test_ages(tmp_path):
     row = pd.read_csv(tmp_path/'audit.csv').set_index('approach').loc['mine']
     assert row['shift'] == pytest.approx(abs(u.mean(1) - r.mean(1)).mean(), rel=1e-5) and np.isnan(row.js)
     page = Page((tmp_path/'report.html').read_text())
-    assert [float(x) for _,x in page.tables[1][2][1:4]] == [2, 7, 5.25] and 'years' in page.tables[1][2][1][0]
+    assert [float(x) for _,x in page.tables[1][2][1:4]] == [2, 7, 5.25] and page.tables[1][2][1][0] == '2.00'
 
 def test_report_refuses(auditable):
     refused(auditable, 'alpha: expected a number strictly between 0 and 1', 'mu_report', auditable, '--alpha', '1')
