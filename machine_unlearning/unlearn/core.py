@@ -16,7 +16,7 @@ from ..augment import Transform
 from ..checkpoint import Checkpoint
 from ..data import Data
 from ..models import ResNet18, called, convolutions, head
-from ..train import Cost, Recipe, fit, l1, seeded, supervised
+from ..train import Cost, Recipe, fit, l1, reducible, seeded, supervised
 
 # %% ../../nbs/unlearn/00_core.ipynb #4d79c8d5
 @dataclass
@@ -35,6 +35,7 @@ class Request:
     def __post_init__(self):
         for name in 'retain', 'forget':
             if not len(getattr(self, name)): raise ValueError(f'request: the {name} set is empty')
+        self.loss = reducible(self.loss)
 
     epochs = property(lambda self: max(1, self.recipe.epochs//20),
         doc="Whole epochs within 5 % of the original's training, at least 1: 5 for the paper's 100")
