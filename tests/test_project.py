@@ -49,6 +49,10 @@ def test_readme_links():
     assert pictures and [p for p in pictures if not (root/p).is_file()] == []
     assert linked and [p for p in linked if p not in pages] == []
 
+def test_every_notebook_has_its_place_in_the_sidebar():
+    listed = re.findall(r'href: (\S+\.ipynb)', (root/'_quarto.yml').read_text())
+    assert sorted({n.as_posix() for n in docs.notebooks()} ^ set(listed)) == []
+
 def test_links_to_files_of_the_repository():
     texts = [readme(), *((root/'nbs'/n).read_text() for n in docs.notebooks()), (root/'_quarto.yml').read_text()]
     files = {f for t in texts for f in re.findall(r'machine-unlearning/blob/main/([^)#"\s\\]+)', t)}
