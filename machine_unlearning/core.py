@@ -8,7 +8,6 @@ __all__ = ['comments', 'parser', 'Failed', 'Paused', 'printable', 'command', 'ch
 
 # %% ../nbs/00_core.ipynb #7afb857d
 import argparse, contextlib, functools, inspect, itertools, json, math, operator, os, platform, re, secrets, sys
-from importlib import metadata
 from pathlib import Path
 
 # %% ../nbs/00_core.ipynb #063f0794
@@ -191,6 +190,7 @@ _numbers = r'\[\n\s*-?[\d.e+-]+(,\n\s*-?[\d.e+-]+)*\n\s*\]' # a line break is ne
 # %% ../nbs/00_core.ipynb #22563adb
 def versions() -> dict: # package name to version, with Python and the platform
     "Look up the versions of what can change a number; torch only where it is installed"
+    from importlib import metadata # slow, and not every command needs it
     found = dict(python=platform.python_version(), platform=platform.platform())
     for name in 'machine_unlearning', 'torch', 'numpy', 'scipy':
         with contextlib.suppress(metadata.PackageNotFoundError): found[name] = metadata.version(name)
