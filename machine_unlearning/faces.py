@@ -88,7 +88,8 @@ def _found(names, fits):
     return f'found {len(names)} images{such}, named {", ".join(f"{n} as in {l}" for l,n in fits.items())}'
 
 _expected = ('expected most to be named like 0_MariaCallas_35_f.jpg (AgeDB), '
-    '25_0_2_20170116174525125.jpg.chip.jpg (UTKFace) or 001A02.JPG (FG-NET), or one csv with the columns path, age and perhaps subject')
+    '25_0_2_20170116174525125.jpg.chip.jpg (UTKFace) or 001A02.JPG (FG-NET), '
+    'or one csv with the columns path, age and perhaps subject')
 
 # %% ../nbs/12_faces.ipynb #944d6210
 def read_csv(

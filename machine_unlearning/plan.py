@@ -9,6 +9,7 @@ __all__ = ['trained', 'most', 'reserved', 'Plan', 'check_settings', 'task_of', '
 import functools, importlib, json, operator
 import numpy as np, torch
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from .core import check_name, check_range, listed
 from .task import Task, make_task
@@ -118,12 +119,15 @@ def check_settings(
     approach: str,
     settings: dict, # hyper-parameters
 ):
-    "Raise `ValueError` for an approach or a hyper-parameter that does not exist"
+    "Raise `ValueError` for an approach or a hyper-parameter that does not exist, and for a value that is no number"
     if approach not in methods:
         raise ValueError(f'settings: expected an approach of {", ".join(methods)}, found {approach!r}')
     known = methods[approach].defaults()
     if wrong := [k for k in settings if k not in known]: raise ValueError(
         f'settings: {approach} has no {wrong[0]}, expected {", ".join(known) or "none"}')
+    numbers = [k for k in settings if type(known[k]) in (int, float)]
+    if wrong := [k for k in numbers if not isinstance(settings[k], Real)]: raise ValueError(
+        f'settings: {approach}: expected a number as {wrong[0]}, found {settings[wrong[0]]!r}')
 
 # %% ../nbs/21_plan.ipynb #24bbe128
 @functools.lru_cache(maxsize=1)
