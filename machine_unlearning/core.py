@@ -180,8 +180,12 @@ def write_json(
     path, # file to write
     value, # anything json can hold
 ):
-    "Write `value` as readable json, atomically"
-    with atomic(path) as tmp: tmp.write_text(json.dumps(value, indent=1) + '\n')
+    "Write `value` as readable json, atomically; a list of numbers stays on one line"
+    def one_line(found): return ' '.join(found[0].split()).replace('[ ', '[').replace(' ]', ']')
+    text = re.sub(_numbers, one_line, json.dumps(value, indent=1))
+    with atomic(path) as tmp: tmp.write_text(text + '\n')
+
+_numbers = r'\[\n\s*-?[\d.e+-]+(,\n\s*-?[\d.e+-]+)*\n\s*\]' # a line break is never inside a text of json
 
 # %% ../nbs/00_core.ipynb #22563adb
 def versions() -> dict: # package name to version, with Python and the platform

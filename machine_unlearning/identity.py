@@ -267,7 +267,7 @@ def _feed_installed(f, c, module):
 
 # %% ../nbs/18_identity.ipynb #a1452a43
 _unsaid = '''dict weakref annotations annotate annotate_func annotations_cache abstractmethods
-dataclass_fields dataclass_params orig_bases parameters'''.split()
+dataclass_fields dataclass_params orig_bases parameters slotnames'''.split()
 _silent = {*_told, '_abc_impl', *[f'__{k}__' for k in _unsaid]} # attributes that say nothing that counts
 
 @_feed.register(type)

@@ -6,7 +6,7 @@
 __all__ = ['run_unit', 'answer', 'count_workers', 'run', 'populate']
 
 # %% ../nbs/24_population.ipynb #2bb6424b
-import concurrent.futures as cf, copy, functools, math, os, threading, torch
+import concurrent.futures as cf, copy, functools, math, os, sys, threading, torch
 from dataclasses import asdict
 from pathlib import Path
 from .checkpoint import Checkpoint, stop_at
@@ -175,11 +175,11 @@ def _collect(experiment, units, failures):
 
 # %% ../nbs/24_population.ipynb #48860a9e
 def _paused(todo, total, failures, left, time_budget):
-    "Say in one line what was done in this call and what is left"
+    "Say what was done in this call, and in one line what is left"
     made,begun = len(todo) - left - len(failures), sum(Path(u.path).with_suffix('.pt').is_file() for u in todo)
-    done = f'{made} model{"s"*(made != 1)} made in {time_budget:g} s'
-    rest = [f'{begun} begun'*bool(begun), f'{len(failures)} failed'*bool(failures), f'{left} of {total} left']
-    return Paused(', '.join([done, *filter(None, rest)]) + '; the same call goes on')
+    rest = [f'{begun} begun'*bool(begun), f'{len(failures)} failed'*bool(failures)]
+    print(', '.join([f'{made} model{"s"*(made != 1)} made in this call', *filter(None, rest)]), file=sys.stderr)
+    return Paused(f'{left} of {total} models are left after {time_budget:g} s; the same call goes on')
 
 # %% ../nbs/24_population.ipynb #edfef870
 def _failed(failures, tried):
