@@ -13,9 +13,9 @@ from .core import Paused, atomic
 def stop_at(
     time_budget=None, # seconds from now, or None for no limit
 ) -> float: # seconds since 1970
-    "When to stop"
+    "Tell when to stop; `ValueError` for a budget that is not above 0"
     if time_budget is None: return math.inf
-    if not time_budget > 0: raise ValueError(f'time budget: expected seconds above 0, found {time_budget}')
+    if not 0 < time_budget < math.inf: raise ValueError(f'time budget: expected seconds above 0, found {time_budget}')
     return time.time() + time_budget
 
 # %% ../nbs/15_checkpoint.ipynb #edf1b10d

@@ -223,7 +223,8 @@ def _bar(total, **kw):
     live = sys.stderr.isatty() or in_notebook()
     form = '{percentage:3.0f}% |{bar:20}| {desc} [{elapsed}, {remaining} left]'
     file = sys.stderr if live else _Lines(sys.stderr)
-    return tqdm(total=total, bar_format=form, file=file, mininterval=1e9, maxinterval=1e9, **kw), 1 if live else 30
+    still = dict(mininterval=1e9, maxinterval=1e9, delay=1e-9) # drawn only when asked to
+    return tqdm(total=total, bar_format=form, file=file, **still, **kw), 1 if live else 30
 
 # %% ../nbs/20_engine.ipynb #dad08e90
 class _Board:

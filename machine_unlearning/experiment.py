@@ -23,7 +23,7 @@ from .unlearn import Request, check, check_regression, methods
 
 # %% ../nbs/22_experiment.ipynb #3d9b10fe
 class Experiment:
-    "Hold a plan with its task, its sets and what determines its models; `ValueError` or `Failed` says why it cannot work"
+    "Hold a plan with its task and sets, and what determines its models; `ValueError` or `Failed` if it cannot work"
     def __init__(self, plan: Plan):
         self.plan,self.task = plan, task_of(plan)
         check_regression(plan.approaches, self.task.regression)
@@ -37,14 +37,11 @@ class Experiment:
 # %% ../nbs/22_experiment.ipynb #af165167
 @patch
 def check_data(self: Experiment):
-    "Refuse a transform that is none, a network in the place of a function, and examples that are not finite"
-    task = self.task
-    if not isinstance(task.transform, Transform): raise ValueError(f'transform: expected a Transform, found {type(task.transform).__name__}')
-    if not callable(task.model) or isinstance(task.model, torch.nn.Module): raise ValueError(
-        f'model: expected a function that makes a network, found {type(task.model).__name__}')
-    for name,data in dict(train=task.train, held_out=task.held_out).items():
+    "Refuse examples and labels that are not finite"
+    for name,data in dict(train=self.task.train, held_out=self.task.held_out).items():
         for k in 'xy':
-            if not getattr(data, k).isfinite().all(): raise Failed(f'{name}.{k}: expected finite numbers, found infinity or NaN')
+            if getattr(data, k).isfinite().all(): continue
+            raise Failed(f'{name}.{k}: expected finite numbers, found infinity or NaN')
 
 # %% ../nbs/22_experiment.ipynb #4e7eddfb
 @patch
@@ -57,11 +54,12 @@ def ask(self: Experiment) -> tuple: # outputs of a network, bytes of its weights
     z = _answer(model, x)
     _check_outputs(z, x, self.task)
     _check_loss(self.task.loss, z, y)
+    check(self.plan.approaches, model, x, self.task.regression)
     tensors = _kept(model)
     _check_restored(load_weights(self.fresh(1), safetensors.torch.load(tensors)), z, x)
-    check(self.plan.approaches, model, x, self.task.regression)
     return z.shape[1], len(tensors)
 
+# %% ../nbs/22_experiment.ipynb #2b7de663
 @patch
 def fresh(self: Experiment,
     seed: int, # of its weights
@@ -72,6 +70,7 @@ def fresh(self: Experiment,
     except (ValueError, OSError): raise
     except Exception as e: raise Failed(f'the network cannot be made: {type(e).__name__}: {e}') from e
 
+# %% ../nbs/22_experiment.ipynb #cf796f84
 @torch.no_grad()
 def _answer(model, x):
     "What a network in evaluation mode says, with the same random numbers every time"
@@ -80,24 +79,34 @@ def _answer(model, x):
     except Exception as e: # whatever a network of the user's may raise
         raise Failed(f'the network cannot answer {tuple(x.shape)} examples: {type(e).__name__}: {e}') from e
 
-# %% ../nbs/22_experiment.ipynb #2b7de663
+# %% ../nbs/22_experiment.ipynb #6764479c
 def _check_outputs(z, x, task):
     "Refuse answers that are not (examples, outputs) of numbers, with an output for each class"
-    if not isinstance(z, torch.Tensor): raise Failed(f'the network answers with a {type(z).__name__}, expected a tensor (examples, outputs)')
-    if z.ndim != 2 or len(z) != len(x) or not z.is_floating_point(): raise Failed(
-        f'the network answers {len(x)} examples with {tuple(z.shape)} of {z.dtype}, expected floating-point numbers ({len(x)}, outputs)')
-    if task.regression and z.shape[1] != 1: raise Failed(f'the network answers with {z.shape[1]} outputs, expected 1 for numbers')
-    if not task.regression and z.shape[1] < max(2, task.outputs): raise Failed(
-        f'the network answers with {z.shape[1]} outputs, expected at least {max(2, task.outputs)} for the classes 0 to {task.outputs-1}')
+    if not isinstance(z, torch.Tensor):
+        raise Failed(f'the network answers with a {type(z).__name__}, expected a tensor (examples, outputs)')
+    if z.ndim != 2 or len(z) != len(x) or not z.is_floating_point(): raise Failed(f'the network answers {len(x)} '
+        f'examples with {tuple(z.shape)} of {z.dtype}, expected floating-point numbers ({len(x)}, outputs)')
+    if task.regression: return _check_numbers(z)
+    least = max(2, task.outputs)
+    if z.shape[1] < least: raise Failed(f'the network answers with {z.shape[1]} outputs, '
+                                        f'expected at least {least} for the classes 0 to {task.outputs-1}')
 
+def _check_numbers(z):
+    if z.shape[1] != 1: raise ValueError('labels: floating-point numbers are values to predict, for a network with '
+        f'1 output, found one with {z.shape[1]}; give classes as whole numbers')
+
+# %% ../nbs/22_experiment.ipynb #05a8cc3b
 def _check_loss(loss, z, y):
     "Refuse a loss that makes no single number of outputs and labels"
     name = getattr(loss, '__name__', type(loss).__name__)
     try: found = loss(z.float(), y)
-    except Exception as e: raise Failed(f'loss: {name} cannot judge outputs {tuple(z.shape)} by labels of {y.dtype}: {type(e).__name__}: {e}') from e
-    if getattr(found, 'ndim', None) != 0: raise Failed(f'loss: expected one number from {name}, found {tuple(getattr(found, "shape", [type(found).__name__]))}')
+    except Exception as e: raise Failed(f'loss: {name} cannot judge outputs {tuple(z.shape)} '
+                                        f'by labels of {y.dtype}: {type(e).__name__}: {e}') from e
+    shape = getattr(found, 'shape', None)
+    if shape is None or len(shape): raise Failed(f'loss: expected one number from {name}, '
+                                                 f'found {type(found).__name__} {tuple(shape or ())}')
 
-# %% ../nbs/22_experiment.ipynb #cf796f84
+# %% ../nbs/22_experiment.ipynb #ee5c2f4f
 def own_memory(
     state: dict, # name to tensor, as in a state dict
 ) -> dict: # on the CPU
@@ -110,18 +119,21 @@ def own_memory(
         seen.add(where)
     return found
 
+# %% ../nbs/22_experiment.ipynb #22ac3b3d
 def _kept(model):
     "The weights of a network as bytes of a file"
     state = model.state_dict()
-    if odd := [k for k,v in state.items() if not isinstance(v, torch.Tensor)]: raise Failed(f'the network keeps {odd[0]}, which is no tensor')
+    odd = [k for k,v in state.items() if not isinstance(v, torch.Tensor)]
+    if odd: raise Failed(f'the network keeps {odd[0]}, which is no tensor')
     try: return safetensors.torch.save(own_memory(state))
     except Exception as e: raise Failed(f'the weights of the network cannot be written: {type(e).__name__}: {e}') from e
 
 def _check_restored(model, z, x):
     "Refuse a network whose answers depend on more than its state dict, since it could not be loaded again"
-    again = _answer(model, x)
-    if not torch.allclose(again, z, rtol=1e-3, atol=1e-3*(z.abs().max().nan_to_num().item() + 1e-30), equal_nan=True): raise Failed(
-        'the network answers otherwise after its state dict was loaded into another; register what it draws at random as buffers')
+    again,size = _answer(model, x), z.abs().max().nan_to_num().item()
+    same = torch.allclose(again, z, rtol=1e-3, atol=1e-3*size + 1e-30, equal_nan=True)
+    if not same: raise Failed('the network answers otherwise after its state dict was loaded into another; '
+                              'register as a buffer what it draws at random')
 
 # %% ../nbs/22_experiment.ipynb #dbb36639
 def digest(
@@ -142,40 +154,51 @@ def plain(
     found = number(value)
     return found if isinstance(found, (bool, int, float, str)) else f'content {content(value, name=name)}'
 
+# %% ../nbs/22_experiment.ipynb #23fc5fca
 def number(value):
     "Return a number of NumPy or torch as Python's own, and anything else as it is"
     single = isinstance(value, np.generic) or isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 0
     return value.item() if single else value
 
-# %% ../nbs/22_experiment.ipynb #2d4a5d71
+# %% ../nbs/22_experiment.ipynb #5c51d4ba
 def _bytes(data):
     "Digest of the examples and labels of a set"
     h = hashlib.sha256()
     for t in (data.x, data.y): h.update(np.ascontiguousarray(t.numpy()))
     return h.hexdigest()[:12]
 
-_training = train.fit, train.supervised, train.outputs, train.performance, train.evaluate, train.seeded, train.one_thread, train.Recipe
-
 @patch
 def determined(self: Experiment) -> dict: # what json can hold
     "Collect everything but the approach that determines a model"
     plan,task = self.plan, self.task
-    files = 'data_dir', 'weights' # count by their content
-    options = {k: plain(v, k) for k,v in plan.options.items() if v is not None and k not in files}
-    start = dict(start=hashlib.sha256(Path(task.start).read_bytes()).hexdigest()[:12]) if task.start else {}
+    name = plan.task if isinstance(plan.task, str) else 'Task'
     loss = getattr(task.loss, '__qualname__', type(task.loss).__name__)
-    return start | dict(task=plan.task if isinstance(plan.task, str) else 'Task', options=options, seed=plan.seed, recipe=plain(asdict(task.recipe)),
-        transform=plain(asdict(task.transform)), loss=loss, code=self.code(), version=versions()['machine_unlearning'],
-        python='.'.join(map(str, sys.version_info[:2])), sets={name: [len(d), _bytes(d)] for name,d in vars(self.sets).items()})
+    sets = {k: [len(d), _bytes(d)] for k,d in vars(self.sets).items()}
+    return _start(task) | dict(task=name, options=_options(plan), seed=plan.seed, recipe=plain(asdict(task.recipe)),
+        transform=plain(asdict(task.transform)), loss=loss, code=self.code(), sets=sets,
+        version=versions()['machine_unlearning'], python='.'.join(map(str, sys.version_info[:2])))
+
+# %% ../nbs/22_experiment.ipynb #ee1e504a
+def _options(plan):
+    "The options that were given, but for files, which count by their content"
+    given = {k: v for k,v in plan.options.items() if v is not None}
+    return {k: plain(v, k) for k,v in given.items() if k not in ('data_dir', 'weights')}
+
+def _start(task):
+    "Digest of the weights that every network starts from"
+    return dict(start=hashlib.sha256(Path(task.start).read_bytes()).hexdigest()[:12]) if task.start else {}
+
+# %% ../nbs/22_experiment.ipynb #143b7049
+_training = (train.fit, train.supervised, train.outputs, train.performance, train.evaluate, train.seeded,
+             train.one_thread, train.Recipe)
 
 @patch
 def code(self: Experiment) -> dict: # hashes
     "Hash what functions and objects of the task do"
-    task = self.task
-    found = {name: content(getattr(task, name), name=name) for name in ('loss', 'transform', 'model')}
+    found = {name: content(getattr(self.task, name), name=name) for name in ('loss', 'transform', 'model')}
     return found | dict(network=architecture(self.fresh(0)), training=content(*_training, name='training'))
 
-# %% ../nbs/22_experiment.ipynb #5c51d4ba
+# %% ../nbs/22_experiment.ipynb #37d664bd
 @patch
 def settings_of(self: Experiment,
     approach: str,
@@ -184,6 +207,7 @@ def settings_of(self: Experiment,
     found = self.task.settings.get(approach, {}) | self.plan.settings.get(approach, {})
     return {k: number(v) for k,v in found.items()}
 
+# %% ../nbs/22_experiment.ipynb #377ee65f
 @patch
 def recipe_of(self: Experiment,
     approach: str, # `retain`, `original`, `retrain` or a method
@@ -193,13 +217,15 @@ def recipe_of(self: Experiment,
     used = content(methods[approach].function, Request, name=approach)
     return dict(settings=plain(self.settings_of(approach), approach), code=used, originals=self.plan.originals)
 
+# %% ../nbs/22_experiment.ipynb #13069f9b
 @patch
 def seed_of(self: Experiment,
     approach: str,
     index: int, # within its population
 ) -> int: # 0 to 2**63 - 1
     "Draw the seed of one model from the plan's seed, so that no two populations share random numbers"
-    return int.from_bytes(hashlib.sha256(f'{self.plan.seed}/{approach}/{index}'.encode()).digest()[:8], 'big') >> 1
+    h = hashlib.sha256(f'{self.plan.seed}/{approach}/{index}'.encode())
+    return int.from_bytes(h.digest()[:8], 'big') >> 1
 
 # %% ../nbs/22_experiment.ipynb #eee78396
 @dataclass(frozen=True)
@@ -208,6 +234,7 @@ class Unit(Job):
     approach: str = ''
     index: int = 0 # the seed within its population
 
+# %% ../nbs/22_experiment.ipynb #fae8824d
 @patch
 def folder_of(self: Experiment,
     approach: str,
@@ -218,7 +245,7 @@ def folder_of(self: Experiment,
     folder = self.plan.out/'units' if shared is None else shared/'units' if inside else shared
     return folder/f'{approach}-{digest([self.common, self.recipe_of(approach)])}'
 
-# %% ../nbs/22_experiment.ipynb #fae8824d
+# %% ../nbs/22_experiment.ipynb #cc9798ef
 _share = .1 # of the time of a training: unlearning within its budget of 5 %, and as much again for the evaluation
 
 @patch
@@ -234,6 +261,7 @@ def units(self: Experiment) -> list: # originals first
     originals = [unit('original', i) for i in range(self.count_originals())]
     return originals + [unit(a, i) for a in ('retain', *plan.approaches) if a != 'original' for i in range(plan.n)]
 
+# %% ../nbs/22_experiment.ipynb #02631731
 @patch
 def count_originals(self: Experiment) -> int:
     "Count the originals that the plan needs"
@@ -250,12 +278,14 @@ def bare(self: Experiment) -> Experiment:
     lean.task,lean.sets,lean.forget,lean.common = task, None, None, None
     return lean
 
+# %% ../nbs/22_experiment.ipynb #c292e16b
 @patch
 def imports(self: Experiment) -> tuple: # names
     "List the modules that a worker needs for methods that are not the library's"
     used = {methods[a].function.__module__ for a in self.plan.approaches} | set(self.plan.imports)
     return tuple(sorted(m for m in used if m != '__main__' and not m.startswith('machine_unlearning.')))
 
+# %% ../nbs/22_experiment.ipynb #eb2a6f20
 @patch
 def alone(self: Experiment) -> str: # empty if nothing
     "Name what other processes cannot know, because a notebook or a script defines it"
@@ -274,6 +304,7 @@ def _existing(path):
     path = Path(path).absolute()
     return next(p for p in (path, *path.parents) if p.exists())
 
+# %% ../nbs/22_experiment.ipynb #5ed88c9b
 @patch
 def bytes_of(self: Experiment,
     units: list, # to be made
@@ -282,6 +313,7 @@ def bytes_of(self: Experiment,
     logits = 4*self.outputs*(len(self.sets.forget) + len(self.sets.control))
     return sum(logits + (self.weights if u.approach in trained else 0) for u in units)
 
+# %% ../nbs/22_experiment.ipynb #169e9bd3
 @patch
 def check_room(self: Experiment,
     units: list, # to be made
@@ -293,11 +325,12 @@ def check_room(self: Experiment,
     told = f'{folder}: {len(units)} models need {needed/1e9:,.3g} GB, and {free/1e9:,.3g} GB are free'
     if needed > 2*free: raise ValueError(told)
     if needed > free: print(told, file=sys.stderr)
-    _check_memory(4*self.weights*workers)
+    _check_memory(4*self.weights*workers) # weights, gradients, the optimiser's sums, what is loaded or kept beside
 
-def _check_memory(needed): # weights, their gradients, the optimiser's sums, and what is loaded or kept beside
+def _check_memory(needed):
     found = os.sysconf('SC_PHYS_PAGES')*os.sysconf('SC_PAGE_SIZE') if hasattr(os, 'sysconf') else float('inf')
-    if needed > found: raise ValueError(f'workers: networks of this size need {needed/1e9:,.3g} GB of memory, and there are {found/1e9:,.3g} GB')
+    if needed > found: raise ValueError(f'workers: networks of this size need {needed/1e9:,.3g} GB of memory, '
+                                        f'and there are {found/1e9:,.3g} GB')
 
 # %% ../nbs/22_experiment.ipynb #2a5a08e2
 def differences(
@@ -306,7 +339,8 @@ def differences(
 ) -> list: # texts
     "Tell where two experiments differ"
     a,b = _flat(found), _flat(json.loads(json.dumps(wanted)))
-    return [f'{k} {a.get(k, "missing")}, expected {b.get(k, "none")}' for k in dict.fromkeys((*b, *a)) if a.get(k) != b.get(k)]
+    differ = [k for k in dict.fromkeys((*b, *a)) if a.get(k) != b.get(k)]
+    return [f'{k} {a.get(k, "missing")}, expected {b.get(k, "none")}' for k in differ]
 
 def _flat(value, name=''):
     "Paths in a nested dict, joined by dots, to the values there"

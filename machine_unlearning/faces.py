@@ -51,7 +51,7 @@ def parse_name(
     name: str, # of a file, without its folder
     layout: str, # a key of `layouts`
 ): # age in years and subject or None; None when the name does not fit
-    "What a file name says about the image"
+    "Read what a file name says about the image; `ValueError` for an age that no person has"
     m = re.fullmatch(layouts[layout], name, re.IGNORECASE)
     if m: return check_age(float(m['age']), name), m.groupdict().get('subject')
 
@@ -59,7 +59,7 @@ def parse_name(
 def image_names(
     folder, # folder of images
 ) -> list: # names in the order of the alphabet
-    "Image files directly in a folder, hidden ones left out"
+    "List the image files directly in a folder; hidden ones are left out"
     kinds = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
     return sorted(p.name for p in Path(folder).iterdir() if p.suffix.lower() in kinds and not p.name.startswith('.'))
 
@@ -71,7 +71,7 @@ def _only_csv(folder):
 def find_layout(
     path, # folder of images, csv or npz
 ) -> str: # 'AgeDB', 'UTKFace', 'FG-NET', 'csv' or 'npz'
-    "The layout that most of a folder's names fit; `ValueError` says what was found when none is"
+    "Find the layout that most of a folder's names fit; `ValueError` says what was found when none is"
     path = Path(path)
     if not path.exists(): raise FileNotFoundError(f'{path}: no such folder or file')
     if path.is_file() and path.suffix in ('.csv', '.npz'): return path.suffix[1:]
@@ -80,41 +80,54 @@ def find_layout(
     names = image_names(path)
     fits = {l: sum(bool(re.fullmatch(pattern, n, re.IGNORECASE)) for n in names) for l,pattern in layouts.items()}
     best = max(fits, key=fits.get)
-    if 2*fits[best] <= len(names): raise ValueError(
-        f'{path}: found {len(names)} images{f" such as {names[0]}" if names else ""}, named {", ".join(f"{n} as in {l}" for l,n in fits.items())}; '
-        'expected most to be named like 0_MariaCallas_35_f.jpg (AgeDB), 25_0_2_20170116174525125.jpg.chip.jpg (UTKFace) '
-        'or 001A02.JPG (FG-NET), or one csv with the columns path, age and perhaps subject')
+    if 2*fits[best] <= len(names): raise ValueError(f'{path}: {_found(names, fits)}; {_expected}')
     return best
+
+def _found(names, fits):
+    such = f' such as {names[0]}' if names else ''
+    return f'found {len(names)} images{such}, named {", ".join(f"{n} as in {l}" for l,n in fits.items())}'
+
+_expected = ('expected most to be named like 0_MariaCallas_35_f.jpg (AgeDB), '
+    '25_0_2_20170116174525125.jpg.chip.jpg (UTKFace) or 001A02.JPG (FG-NET), '
+    'or one csv with the columns path, age and perhaps subject')
 
 # %% ../nbs/12_faces.ipynb #944d6210
 def read_csv(
     path, # csv with the columns path, age and perhaps subject
 ) -> list: # (path, age in years, subject or None) of each row
-    "The rows of a csv that describes images; `ValueError` names the csv and the row that is wrong"
-    path,rows,seen = Path(path),[],set()
+    "Read the rows of a csv that describes images; `ValueError` names the csv and the row that is wrong"
+    path,rows,seen = Path(path), [], set()
     with path.open(newline='', encoding='utf-8-sig') as f:
         reader = csv.DictReader(f)
         columns = reader.fieldnames or []
-        if missing := {'path', 'age'} - set(columns): raise ValueError(
-            f'{path}: expected the columns path, age and perhaps subject, found {", ".join(columns) or "none"}; missing {", ".join(sorted(missing))}')
+        _check_columns(path, columns)
         for row in reader:
-            name,age,subject = (row.get(c) for c in ('path', 'age', 'subject'))
-            where = f'{path}, line {reader.line_num}, {name}'
-            if name in seen: raise ValueError(f'{where}: listed twice')
-            if 'subject' in columns and not subject: raise ValueError(f'{where}: expected a subject, found none')
-            if not (path.parent/name).is_file(): raise FileNotFoundError(f'{where}: no such file')
-            try: age = float(age)
-            except (TypeError, ValueError): raise ValueError(f'{where}: expected an age in years, found {age!r}') from None
-            seen.add(name)
-            rows.append((name, check_age(age, where), subject))
+            where = f'{path}, line {reader.line_num}, {row["path"]}'
+            if row['path'] in seen: raise ValueError(f'{where}: listed twice')
+            seen.add(row['path'])
+            rows.append(_row(path, row, where, 'subject' in columns))
     return rows
+
+def _check_columns(path, columns):
+    if missing := sorted({'path', 'age'} - set(columns)): raise ValueError(
+        f'{path}: expected the columns path, age and perhaps subject, found {", ".join(columns) or "none"}; '
+        f'missing {", ".join(missing)}')
+
+def _row(path, row, where, has_subject):
+    "One checked row: path, age, subject"
+    name,age,subject = (row.get(c) for c in ('path', 'age', 'subject'))
+    if has_subject and not subject: raise ValueError(f'{where}: expected a subject, found none')
+    if not (path.parent/name).is_file(): raise FileNotFoundError(f'{where}: no such file')
+    try: years = float(age)
+    except (TypeError, ValueError): raise ValueError(f'{where}: expected an age in years, found {age!r}') from None
+    return name, check_age(years, where), subject
 
 # %% ../nbs/12_faces.ipynb #9cd15e55
 def square(
     image, # PIL image of any size and mode
     size: int, # wanted height and width, pixels
 ) -> np.ndarray: # (3, size, size) uint8
-    "The centre square of an image, resized"
+    "Cut an image to the square in its centre and resize it"
     from PIL import Image, ImageOps # only those who decode images need it
     image = ImageOps.exif_transpose(image).convert('RGB')
     side = min(image.size)
@@ -153,7 +166,7 @@ def cache_name(
     names: list, # image files
     size: int, # height and width, pixels
 ) -> str: # of an npy file
-    "A name that changes with the files and the size"
+    "Make a name that changes with the files and the size"
     stats = [(Path(folder)/n).stat() for n in names]
     state = [size, *((n, s.st_size, s.st_mtime_ns) for n,s in zip(names, stats))]
     return f'faces_{size}_{hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]}.npy'
@@ -179,19 +192,23 @@ def read_npz(
     path, # npz with images, age and perhaps subject
     size: int, # height and width of the result, pixels
 ) -> tuple: # images (n, 3, size, size) uint8, ages (n,) in years, subjects (n,) or None
-    "Faces stored as arrays; `ValueError` names the file and the array that is wrong"
+    "Read faces stored as arrays; `ValueError` names the file and the array that is wrong"
     if not zipfile.is_zipfile(path): raise ValueError(f'{path}: expected an npz file, which is a zip archive')
     with np.load(path, allow_pickle=False) as z:
-        if not {'images', 'age'} <= set(z.files): raise ValueError(f'{path}: expected the arrays images, age and perhaps subject, found {", ".join(z.files)}')
-        try: images,age,subject = (z[n] if n in z.files else None for n in ('images', 'age', 'subject'))
+        if not {'images', 'age'} <= set(z.files):
+            raise ValueError(f'{path}: expected the arrays images, age and perhaps subject, found {", ".join(z.files)}')
+        try: images,age,subject = [z[n] if n in z.files else None for n in ('images', 'age', 'subject')]
         except (ValueError, zipfile.BadZipFile) as e: raise ValueError(f'{path}: {e}') from e
-    if images.dtype != np.uint8 or images.ndim != 4 or 3 not in images.shape[1::2]:
-        raise ValueError(f'{path}: expected images (n, H, W, 3) or (n, 3, H, W) uint8, found {images.shape} {images.dtype}')
-    if any(a is not None and a.shape != images.shape[:1] for a in (age, subject)):
-        raise ValueError(f'{path}: expected an age, and perhaps a subject, for each of {len(images)} images, '
-            f'found {len(np.ravel(age))} and {len(np.ravel(subject))}')
-    for i,a in enumerate(age): check_age(a, f'{path}, image {i}')
+    _check_arrays(path, images, age, subject)
     return _resized(images if images.shape[-1] == 3 else images.transpose(0, 2, 3, 1), size), age, subject
+
+def _check_arrays(path, images, age, subject):
+    if images.dtype != np.uint8 or images.ndim != 4 or 3 not in images.shape[1::2]: raise ValueError(
+        f'{path}: expected images (n, H, W, 3) or (n, 3, H, W) uint8, found {images.shape} {images.dtype}')
+    for name,a in dict(age=age, subject=subject).items():
+        if a is not None and a.shape != images.shape[:1]:
+            raise ValueError(f'{path}: expected {name} for each of {len(images)} images, found shape {a.shape}')
+    for i,a in enumerate(age): check_age(a, f'{path}, image {i}')
 
 def _resized(images, size):
     "From (n, H, W, 3) to (n, 3, size, size)"
@@ -211,6 +228,11 @@ def _entries(path, layout):
 def _codes(subject):
     return None if subject is None else np.unique(subject, return_inverse=True)[1]
 
+def _tell(path, skipped, read):
+    if not skipped: return
+    print(f'{path}: skipped {len(skipped)} of {read + len(skipped)} images, the first {skipped[0]}', file=sys.stderr)
+
+# %% ../nbs/12_faces.ipynb #4085bf58
 def faces(
     path, # folder of images in one of the layouts, csv or npz
     size=64, # height and width of the images, pixels
@@ -227,9 +249,8 @@ def faces(
     images,broken = cached(folder, [name for name,*_ in entries], size, cache)
     readable = [e for e in entries if e[0] not in set(broken)]
     _,age,subject = zip(*readable)
-    skipped = skipped + broken
-    if skipped: print(f'{path}: skipped {len(skipped)} of {len(images)+len(skipped)} images, the first {skipped[0]}', file=sys.stderr)
-    return Faces(images, age, None if subject[0] is None else _codes(subject), skipped)
+    _tell(path, skipped + broken, len(images))
+    return Faces(images, age, None if subject[0] is None else _codes(subject), skipped + broken)
 
 # %% ../nbs/12_faces.ipynb #3cb2314c
 def decades(
@@ -261,23 +282,31 @@ def split_by_person(
     gen: torch.Generator, # source of randomness
     draws=100, # of which the best is kept
 ) -> dict: # set to sorted indices, int64; `retain` comes last
-    "Split images into sets that have no person in common"
+    "Split images into sets that have no person in common; `ValueError` when a set would be empty"
     if subject is None:
-        warnings.warn('no subjects: every image counts as its own person, disjoint persons cannot be guaranteed', stacklevel=2)
+        warnings.warn('no subjects: every image counts as its own person, disjoint persons cannot be guaranteed',
+            stacklevel=2)
         subject = np.arange(len(age))
     shares = fractions | dict(retain=1 - sum(fractions.values()))
     if 'retain' in fractions or min(shares.values()) <= 0:
         raise ValueError(f'fractions: expected shares above 0 that leave something to retain, found {fractions}')
     person = np.unique(subject, return_inverse=True)[1]
-    label = decades(age)
-    counts = np.zeros((person.max() + 1, label.max() + 1))
-    np.add.at(counts, (person, label), 1)
-    values = np.array(list(shares.values()))
-    candidates = [_draw(counts, values, torch.randperm(len(counts), generator=gen).numpy()) for _ in range(draws)]
-    owner = min(candidates, key=lambda o: _distance(counts, values, o))[person]
+    owner = _best_draw(_counts(person, decades(age)), np.array(list(shares.values())), gen, draws)[person]
     sets = {name: np.flatnonzero(owner == s) for s,name in enumerate(shares)}
-    if empty := [name for name,i in sets.items() if not len(i)]: raise ValueError(f'{len(counts)} persons are too few: {", ".join(empty)} would be empty')
+    if empty := ', '.join(name for name,i in sets.items() if not len(i)):
+        raise ValueError(f'{person.max() + 1} persons are too few: {empty} would be empty')
     return sets
+
+def _counts(person, decade):
+    "Images of each person in each decade, (persons, decades)"
+    counts = np.zeros((person.max() + 1, decade.max() + 1))
+    np.add.at(counts, (person, decade), 1)
+    return counts
+
+def _best_draw(counts, shares, gen, draws):
+    "Set of each person in the draw that is closest to the shares"
+    candidates = [_draw(counts, shares, torch.randperm(len(counts), generator=gen).numpy()) for _ in range(draws)]
+    return min(candidates, key=lambda owner: _distance(counts, shares, owner))
 
 # %% ../nbs/12_faces.ipynb #3bf8abd8
 def check_disjoint(
@@ -294,7 +323,7 @@ def check_disjoint(
 def class_weights(
     labels, # (n,), class labels from 0
 ) -> torch.Tensor: # (largest label + 1,) float32, 0 for a class without examples
-    "Inverse class frequencies with mean 1 over the examples, for a weighted cross-entropy"
+    "Return inverse class frequencies with mean 1 over the examples, for a weighted cross-entropy"
     n = np.bincount(np.asarray(labels))
     weights = np.where(n > 0, n.sum()/((n > 0).sum()*np.maximum(n, 1)), 0)
     return torch.tensor(weights, dtype=torch.float32)

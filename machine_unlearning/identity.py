@@ -49,6 +49,7 @@ _values = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict,
 @functools.singledispatch
 def _feed(o, c): _feed_object(o, c)
 
+# %% ../nbs/18_identity.ipynb #0ccd4986
 @_feed.register(type(None))
 @_feed.register(int)
 @_feed.register(float)
@@ -57,6 +58,7 @@ def _feed(o, c): _feed_object(o, c)
 @_feed.register(bytes)
 def _(o, c): c.tell(type(o).__name__, repr(o))
 
+# %% ../nbs/18_identity.ipynb #69026253
 @_feed.register(list)
 @_feed.register(tuple)
 def _(o, c):
@@ -67,6 +69,7 @@ def _(o, c):
 @_feed.register(frozenset)
 def _(o, c): c.tell('set', *sorted(map(content, o)))
 
+# %% ../nbs/18_identity.ipynb #86ebb9aa
 @_feed.register(dict)
 @_feed.register(types.MappingProxyType)
 def _(o, c):
@@ -82,6 +85,7 @@ def _(o, c):
     if o.dtype.hasobject: return c.add(o.tolist())
     c.tell('array', o.dtype.str, o.shape, np.ascontiguousarray(o).tobytes())
 
+# %% ../nbs/18_identity.ipynb #55a78755
 @_feed.register(torch.Tensor)
 def _(t, c):
     if isinstance(t, torch.nn.parameter.UninitializedTensorMixin): return c.tell('no tensor yet', t.dtype)
@@ -89,7 +93,10 @@ def _(t, c):
     if t.layout != torch.strided: t = t.to_dense()
     if t.device.type != 'meta': c.tell(_raw(t))
 
-def _raw(t): return t.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+def _raw(t):
+    "Bytes of a tensor in the order of its entries"
+    t = t.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    return t.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 @_feed.register(torch.Generator)
 def _(g, c): c.tell('generator', _raw(g.get_state()))
@@ -101,9 +108,11 @@ _exempt = sys.stdlib_module_names | {'torch', 'numpy', 'machine_unlearning'} # t
 def _is_installed(file): # path or None
     "Tell whether a file came with Python or with a package"
     if file is None or str(file).startswith('<frozen'): return True
-    path = Path(file)
-    return bool({'site-packages', 'dist-packages'} & set(path.parts)) or path.is_relative_to(sysconfig.get_path('stdlib'))
+    parts = Path(file).parts
+    if 'site-packages' in parts or 'dist-packages' in parts: return True
+    return Path(file).is_relative_to(sysconfig.get_path('stdlib'))
 
+# %% ../nbs/18_identity.ipynb #fb7c9a3e
 @functools.cache
 def _by_name(name, file): # of a module
     "Tell whether the definitions of a module count by their names"
@@ -111,6 +120,7 @@ def _by_name(name, file): # of a module
     if library == 'machine_unlearning': return not f'.{rest}'.startswith(_own)
     return _is_installed(file)
 
+# %% ../nbs/18_identity.ipynb #7808ff5e
 def _tell_name(o, c, module):
     "Feed the name of an installed definition and the version of its package"
     package = module.partition('.')[0]
@@ -118,7 +128,6 @@ def _tell_name(o, c, module):
     c.tell('installed', module, getattr(o, '__qualname__', None) or o.__name__, version)
 
 # %% ../nbs/18_identity.ipynb #992ef1b5
-_arguments = 0x4 | 0x8 | 0x20 | 0x80 | 0x200 # flags of a code object: *args, **kwargs, generator, coroutine, asynchronous generator
 _told = '__doc__ __module__ __qualname__ __firstlineno__ __static_attributes__'.split() # where a class is defined
 
 def _steps(code):
@@ -128,11 +137,21 @@ def _steps(code):
     about = [n for n,i in enumerate(steps) if i.opname == 'STORE_NAME' and i.argval in _told] # in the body of a class
     return [i for n,i in enumerate(steps) if n not in about and n + 1 not in about]
 
+# %% ../nbs/18_identity.ipynb #6f6615b0
+_kinds = 0x4, 0x8, 0x20, 0x80, 0x200 # flags: *args, **kwargs, generator, coroutine, asynchronous generator
+
+def _signature(code):
+    "What a code object says of its arguments and kind"
+    flags = [code.co_flags & k > 0 for k in _kinds]
+    named = code.co_argcount + code.co_kwonlyargcount + flags[0] + flags[1]
+    return code.co_posonlyargcount, code.co_kwonlyargcount, *flags, *code.co_varnames[:named]
+
+# %% ../nbs/18_identity.ipynb #6a6aeafc
 @functools.cache
 def _code(code):
     "Digest of a code object and of those within it"
-    c,n = _Content(), code.co_argcount + code.co_kwonlyargcount + (code.co_flags & 0x4 > 0) + (code.co_flags & 0x8 > 0)
-    c.tell(code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _arguments, *code.co_varnames[:n], code.co_exceptiontable)
+    c = _Content()
+    c.tell(*_signature(code), code.co_exceptiontable)
     for i in _steps(code):
         c.tell(i.opname)
         if isinstance(i.argval, types.CodeType): c.tell(_code(i.argval))
@@ -146,6 +165,7 @@ def _within(code):
     for k in code.co_consts:
         if isinstance(k, types.CodeType): yield from _within(k)
 
+# %% ../nbs/18_identity.ipynb #00ac630e
 def _attributes(steps):
     "The names of the attributes taken in a row at the start of some instructions"
     names = []
@@ -154,19 +174,21 @@ def _attributes(steps):
         names.append(i.argval)
     return tuple(names)
 
+# %% ../nbs/18_identity.ipynb #9bbed7a5
+_looks = {f'LOAD_{k}' for k in 'GLOBAL NAME DEREF CLASSDEREF FROM_DICT_OR_DEREF FROM_DICT_OR_GLOBALS'.split()}
+
 @functools.cache
 def _uses(code):
     "Outer names with their attributes, sorted"
-    looks = 'LOAD_GLOBAL', 'LOAD_NAME', 'LOAD_DEREF', 'LOAD_CLASSDEREF', 'LOAD_FROM_DICT_OR_DEREF', 'LOAD_FROM_DICT_OR_GLOBALS'
     found = set()
     for steps in map(_steps, _within(code)):
-        found |= {(i.argval, _attributes(steps[n+1:])) for n,i in enumerate(steps) if i.opname in looks}
+        found |= {(i.argval, _attributes(steps[n+1:])) for n,i in enumerate(steps) if i.opname in _looks}
     return sorted(found)
 
-# %% ../nbs/18_identity.ipynb #00ac630e
+# %% ../nbs/18_identity.ipynb #e117850d
 @functools.cache
 def _imports(code, package):
-    "What is imported inside a function: sorted pairs of a module and the name taken from it, empty for the module itself"
+    "What is imported inside a function: sorted pairs of a module and a name taken from it"
     found = set()
     for inner in _within(code):
         steps = _steps(inner)
@@ -177,6 +199,7 @@ def _imports(code, package):
             found |= {(module, name) for name in names}
     return sorted(found)
 
+# %% ../nbs/18_identity.ipynb #8c50de6d
 def _tell_import(module, name, c):
     "Feed what a function imports, if it is not installed"
     try: spec = importlib.util.find_spec(module)
@@ -185,7 +208,7 @@ def _tell_import(module, name, c):
     found = vars(importlib.import_module(module))
     if name in found: c.add(found[name], name)
 
-# %% ../nbs/18_identity.ipynb #9bbed7a5
+# %% ../nbs/18_identity.ipynb #7034ff11
 def _narrow(value, attributes):
     "Follow attributes through modules and plain objects; returns the thing reached"
     for a in attributes:
@@ -195,7 +218,9 @@ def _narrow(value, attributes):
         value = getattr(value, a)
     return value
 
+# %% ../nbs/18_identity.ipynb #e6478853
 def _module_by_name(module):
+    "Tell whether the definitions of a module count by their names"
     file = getattr(module, '__file__', None) or next(iter(getattr(module, '__path__', [])), None)
     if file is None and module.__spec__ is None: return False # a notebook, or made by hand
     return _by_name(module.__name__, file)
@@ -207,7 +232,7 @@ def _(module, c):
     if not file: _refuse(module, c, 'use its definitions by name')
     c.tell('module', Path(file).read_bytes()) # given away as a whole
 
-# %% ../nbs/18_identity.ipynb #e117850d
+# %% ../nbs/18_identity.ipynb #2fa4a6c0
 def _outside(f):
     "Values of the names that a function has enclosed or looks up, as pairs of a name and a value"
     cells = {k: cell for k,cell in zip(f.__code__.co_freevars, f.__closure__ or ())}
@@ -221,6 +246,7 @@ def _is_filled(cell):
     except ValueError: return False
     return True
 
+# %% ../nbs/18_identity.ipynb #a2d640f4
 @_feed.register(types.FunctionType)
 def _(f, c):
     module = f.__globals__.get('__name__') or ''
@@ -232,6 +258,7 @@ def _(f, c):
         c.add(value, name)
     for pair in _imports(f.__code__, f.__globals__.get('__package__')): _tell_import(*pair, c)
 
+# %% ../nbs/18_identity.ipynb #1ec1410d
 def _feed_installed(f, c, module):
     "A function of a package; if it wraps one of yours, that counts"
     _tell_name(f, c, module)
@@ -239,8 +266,9 @@ def _feed_installed(f, c, module):
         for cell in f.__closure__ or (): c.add(cell.cell_contents if _is_filled(cell) else None, f.__name__)
 
 # %% ../nbs/18_identity.ipynb #a1452a43
-_outer = {*_told, '__dict__', '__weakref__', '__annotations__', '__annotate__', '__annotate_func__', '__annotations_cache__', '__abstractmethods__',
-          '_abc_impl', '__dataclass_fields__', '__dataclass_params__', '__orig_bases__', '__parameters__'} # says nothing that counts
+_unsaid = '''dict weakref annotations annotate annotate_func annotations_cache abstractmethods
+dataclass_fields dataclass_params orig_bases parameters slotnames'''.split()
+_silent = {*_told, '_abc_impl', *[f'__{k}__' for k in _unsaid]} # attributes that say nothing that counts
 
 @_feed.register(type)
 def _(cls, c):
@@ -248,7 +276,7 @@ def _(cls, c):
     if module and _module_by_name(module): return _tell_name(cls, c, cls.__module__)
     c.tell('class')
     for base in cls.__bases__: c.add(base, base.__name__)
-    for k in sorted(vars(cls).keys() - _outer):
+    for k in sorted(vars(cls).keys() - _silent):
         c.tell(k)
         c.add(vars(cls)[k], k)
 
@@ -261,10 +289,12 @@ def _(o, c):
 def _(o, c):
     for part in o.__func__, o.__self__: c.add(part, o.__name__)
 
+# %% ../nbs/18_identity.ipynb #85c990da
 @_feed.register(property)
 def _(o, c):
     for part in o.fget, o.fset, o.fdel: c.add(part)
 
+# %% ../nbs/18_identity.ipynb #91070ecd
 @_feed.register(staticmethod)
 @_feed.register(classmethod)
 @_feed.register(type(functools.cache(len))) # what it has kept does not count
@@ -286,10 +316,12 @@ def _feed_object(o, c):
     make,args,state,items,pairs = (*kept, None, None, None)[:5]
     for part in make, args, state, list(items or ()), list(pairs or ()): c.add(part, c.trail[-1])
 
+# %% ../nbs/18_identity.ipynb #0bfa4b44
 def _refuse(o, c, why):
     "Name what cannot be told, and the way to it"
     path = ' → '.join(dict.fromkeys(n for n in c.trail if n)) or 'an object'
-    raise ValueError(f'{path}: {type(o).__name__} cannot be told by its content ({why}), so nobody could say whether it has changed')
+    raise ValueError(f'{path}: {type(o).__name__} cannot be told by its content ({why}), '
+                     'so nobody could say whether it has changed')
 
 # %% ../nbs/18_identity.ipynb #dfa5d3e7
 def architecture(
@@ -300,12 +332,16 @@ def architecture(
     for name,m in model.named_modules():
         c.tell(name)
         c.add(type(m), name)
-        for k,v in sorted(vars(m).items()):
-            if not k.startswith('_') and k != 'training' and (callable(v) or _is_plain(v)): c.tell(k, _content_or_type(v))
+        for k in sorted(k for k in vars(m) if not k.startswith('_') and k != 'training'):
+            if callable(vars(m)[k]) or _is_plain(vars(m)[k]): c.tell(k, _content_or_type(vars(m)[k]))
     for name,t in (*model.named_parameters(), *model.named_buffers()): c.tell(name, _shape(t), t.dtype, t.requires_grad)
     return c.hash.hexdigest()[:12]
 
-def _is_plain(v): return isinstance(v, (int, float, str, type(None))) or isinstance(v, (tuple, list)) and all(map(_is_plain, v))
+# %% ../nbs/18_identity.ipynb #8db507b3
+def _is_plain(v):
+    if isinstance(v, (tuple, list)): return all(map(_is_plain, v))
+    return v is None or isinstance(v, (int, float, str))
+
 def _shape(t): return 'lazy' if isinstance(t, torch.nn.parameter.UninitializedTensorMixin) else tuple(t.shape)
 
 def _content_or_type(v):

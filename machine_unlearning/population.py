@@ -6,7 +6,7 @@
 __all__ = ['run_unit', 'answer', 'count_workers', 'run', 'populate']
 
 # %% ../nbs/24_population.ipynb #2bb6424b
-import concurrent.futures as cf, functools, math, os, sys, threading, torch
+import concurrent.futures as cf, copy, functools, math, os, sys, threading, torch
 from dataclasses import asdict
 from pathlib import Path
 from .checkpoint import Checkpoint, stop_at
@@ -38,6 +38,7 @@ def run_unit(
         device=_device(experiment.plan.device), versions=versions(), **about))
     checkpoint.path.unlink(missing_ok=True)
 
+# %% ../nbs/24_population.ipynb #3620e96b
 def _made(experiment, sets, unit, gen, checkpoint):
     "The model of a unit, its logits, and its accuracies and cost"
     data,parts = read_sets(sets, experiment.plan.device)
@@ -50,14 +51,16 @@ def _made(experiment, sets, unit, gen, checkpoint):
     tensors,accuracy = _judge(model, parts, experiment.task.transform)
     return model, tensors, accuracy | asdict(cost)
 
+# %% ../nbs/24_population.ipynb #178d7812
 def _train(experiment, data, gen, checkpoint):
     "A network trained from scratch, and its cost"
     task,cost = experiment.task, Cost()
     model = task.network().to(experiment.plan.device)
-    with cost.timed(): fit(model, data, task.recipe, task.transform, gen, cost, supervised(task.loss), checkpoint=checkpoint)
+    objective = supervised(task.loss)
+    with cost.timed(): fit(model, data, task.recipe, task.transform, gen, cost, objective, checkpoint=checkpoint)
     return model, cost
 
-# %% ../nbs/24_population.ipynb #3620e96b
+# %% ../nbs/24_population.ipynb #b93455f8
 def answer(
     experiment: Experiment,
     approach: str, # a method
@@ -69,20 +72,32 @@ def answer(
 ) -> tuple: # the unlearned model and its cost
     "Put the experiment's deletion request to a method"
     task = experiment.task
-    how = dict(loss=task.loss, checkpoint=checkpoint, make=task.network)
-    request = Request(parts.retain, parts.forget, task.transform, task.recipe, gen, **how)
+    request = Request(parts.retain, parts.forget, task.transform, task.recipe, gen, loss=_reducing(task.loss),
+        checkpoint=checkpoint, make=task.network)
     return unlearn(approach, original, request, **(experiment.settings_of(approach) if settings is None else settings))
 
+def _reducing(loss):
+    "A loss that takes `reduction`, as methods give it; losses of torch.nn have it as an attribute"
+    if not isinstance(loss, torch.nn.Module) or not hasattr(loss, 'reduction'): return loss
+    def judge(output, y, reduction=loss.reduction):
+        reduced = copy.copy(loss)
+        reduced.reduction = reduction
+        return reduced(output, y)
+    return judge
+
+# %% ../nbs/24_population.ipynb #eb11df1c
 def _judge(model, parts, transform):
     "Logits on the forget and control sets, and all accuracies or errors"
     tensors = {name: outputs(model, getattr(parts, name), transform) for name in ('forget', 'control')}
     for name,z in tensors.items():
-        if not z.isfinite().all(): raise FloatingPointError(f'the model answers with numbers that are not finite on the {name} set')
+        if z.isfinite().all(): continue
+        raise FloatingPointError(f'the model answers with numbers that are not finite on the {name} set')
     found = {name: performance(z, getattr(parts, name).y) for name,z in tensors.items()}
     found |= {name: evaluate(model, getattr(parts, name), transform) for name in ('retain', 'test')}
     return tensors, {f'{name}_{parts.forget.measure}': a for name,a in found.items()}
 
 def _device(device):
+    "The name of a device, with that of the GPU"
     return f'{device} ({torch.cuda.get_device_name(device)})' if torch.device(device).type == 'cuda' else str(device)
 
 # %% ../nbs/24_population.ipynb #64eb3016
@@ -93,32 +108,34 @@ def count_workers(
     "Count the processes; `ValueError` if they cannot know what a notebook or a script defines"
     alone = experiment.alone()
     check_workers(wanted)
-    if wanted and wanted > 1 and alone: raise ValueError(
-        f'workers: {wanted} processes cannot know {alone}, defined in a notebook or script; put it into a module, or use 1')
+    if wanted and wanted > 1 and alone: raise ValueError(f'workers: {wanted} processes cannot know {alone}, '
+        'defined in a notebook or script; put it into a module, or use 1')
     if wanted is not None or alone: return 1 if wanted is None else wanted
     device = torch.device(experiment.plan.device)
     if device.type == 'cuda' and device.index is None: return torch.cuda.device_count()
     return cores() if device.type == 'cpu' else 1
 
+# %% ../nbs/24_population.ipynb #4cefc482
 def _devices(plan):
     "Numbers of the GPUs that the workers share"
     if plan.device != 'cuda': return ()
     visible = os.environ.get('CUDA_VISIBLE_DEVICES')
     return tuple(visible.split(',')) if visible else tuple(range(torch.cuda.device_count()))
 
-# %% ../nbs/24_population.ipynb #4cefc482
+# %% ../nbs/24_population.ipynb #ff19f40e
 def run(
     plan: Plan,
     executor: cf.Executor = None, # any executor; by default one process per core or GPU
     workers=None, # processes of the default executor
     time_budget=None, # seconds of making models after which to stop; the next run goes on
 ) -> Path: # the folder of the record
-    "Make all missing models of a plan and write its record; `Failed` lists units that could not be made, `Paused` says what is left"
+    "Make the missing models of a plan and write its record; `Failed` lists those that fail, `Paused` says what is left"
     stop_at(time_budget) # what cannot be is refused before anything is loaded
     check_workers(workers)
     check_place(plan)
     return populate(Experiment(plan), executor, workers, time_budget)
 
+# %% ../nbs/24_population.ipynb #a2b28483
 def populate(
     experiment: Experiment,
     executor: cf.Executor = None, # any executor; by default one process per core or GPU
@@ -138,14 +155,15 @@ def populate(
     if failures: raise _failed(failures, len(todo))
     return experiment.plan.out
 
-# %% ../nbs/24_population.ipynb #ff19f40e
+# %% ../nbs/24_population.ipynb #650b83b4
 def _work(experiment, todo, finished, executor, n, time_budget):
     "Hand the missing units to an executor; failed ones with their exceptions, and the number of those left"
     f = functools.partial(run_unit, experiment.bare(), write_sets(experiment))
     ahead = 1000 if executor and not isinstance(executor, Inline) else 1 if n == 1 else 2*n
     make = functools.partial(processes, min(n, len(todo)), _devices(experiment.plan))
-    return work(todo, f, executor, make, ahead, stop_at(time_budget), finished) # loading does not count: some work is done by every call
+    return work(todo, f, executor, make, ahead, stop_at(time_budget), finished) # loading does not count
 
+# %% ../nbs/24_population.ipynb #1daff183
 def _collect(experiment, units, failures):
     "Write the record of every approach whose units are all there"
     for a in ('retain', *experiment.plan.approaches):
@@ -155,18 +173,20 @@ def _collect(experiment, units, failures):
         except OSError: # a full disk, say, of which the failed units tell already
             if not failures: raise
 
-# %% ../nbs/24_population.ipynb #a2b28483
+# %% ../nbs/24_population.ipynb #48860a9e
 def _paused(todo, total, failures, left, time_budget):
-    "Say in one line what was done in this call and what is left"
+    "Say what was done in this call, and in one line what is left"
     made,begun = len(todo) - left - len(failures), sum(Path(u.path).with_suffix('.pt').is_file() for u in todo)
-    done = f'{made} model{"s"*(made != 1)} made in {time_budget:g} s'
-    rest = [f'{begun} begun'*bool(begun), f'{len(failures)} failed'*bool(failures), f'{left} of {total} left']
-    return Paused(', '.join([done, *filter(None, rest)]) + '; the same call goes on')
+    rest = [f'{begun} begun'*bool(begun), f'{len(failures)} failed'*bool(failures)]
+    print(', '.join([f'{made} model{"s"*(made != 1)} made in this call', *filter(None, rest)]), file=sys.stderr)
+    return Paused(f'{left} of {total} models are left after {time_budget:g} s; the same call goes on')
 
+# %% ../nbs/24_population.ipynb #edfef870
 def _failed(failures, tried):
     "One line about the units that could not be made"
     first = '; '.join(f'{u.name}: {type(e).__name__}: {e}' for u,e in list(failures.items())[:5])
     more = f'; and {len(failures)-5} more, listed above' if len(failures) > 5 else ''
-    error = Failed(f'{len(failures)} of {tried} models could not be made: {first}{more}; the others are kept, and the next run tries again')
+    error = Failed(f'{len(failures)} of {tried} models could not be made: {first}{more}; '
+                   'the others are kept, and the next run tries again')
     error.failures = failures
     return error

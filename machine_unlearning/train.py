@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['schedules', 'paper', 'short', 'Recipe', 'Cost', 'batches', 'Batch', 'augmented', 'Speed', 'fastest', 'l1', 'mse',
-           'WeightedCrossEntropy', 'supervised', 'fit', 'per_epoch', 'outputs', 'logits', 'performance', 'evaluate',
-           'one_thread', 'seeded']
+           'WeightedCrossEntropy', 'reducible', 'supervised', 'fit', 'per_epoch', 'outputs', 'logits', 'performance',
+           'evaluate', 'one_thread', 'seeded']
 
 # %% ../nbs/16_train.ipynb #ab1151f1
-import contextlib, math, operator, time, torch, warnings
+import contextlib, copy, functools, inspect, math, operator, time, torch, warnings
 import torch.nn.functional as F
 from dataclasses import dataclass
 from fastcore.basics import patch
@@ -187,6 +187,27 @@ class WeightedCrossEntropy:
 
     def __call__(self, output, y, reduction='mean'):
         return F.cross_entropy(output, y, output.new_tensor(self.weights), reduction=reduction)
+
+# %% ../nbs/16_train.ipynb #08a2a259
+def reducible(
+    loss, # loss(output, labels), with or without `reduction`
+): # loss(output, labels, reduction='mean')
+    "Let a loss take `reduction`"
+    called = loss.forward if isinstance(loss, torch.nn.Module) else loss
+    try: known = inspect.signature(called).parameters.values()
+    except (TypeError, ValueError): return loss # a built-in function
+    if any(p.name == 'reduction' or p.kind == p.VAR_KEYWORD for p in known): return loss
+    return functools.partial(_by_attribute if hasattr(loss, 'reduction') else _one_by_one, loss)
+
+def _by_attribute(loss, output, y, reduction='mean'):
+    loss = copy.copy(loss)
+    loss.reduction = reduction
+    return loss(output, y)
+
+def _one_by_one(loss, output, y, reduction='mean'):
+    if reduction == 'mean': return loss(output, y)
+    each = torch.stack([loss(output[i:i+1], y[i:i+1]) for i in range(len(y))])
+    return each.sum() if reduction == 'sum' else each
 
 # %% ../nbs/16_train.ipynb #399bd158
 def supervised(

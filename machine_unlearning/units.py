@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from .core import atomic, check_file, write_json
 from .data import Data
-from .experiment import Experiment, Unit, differences, digest, own_memory
+from .experiment import Experiment, Unit, differences, digest, own_memory, plain
 from .layout import costs, files, metric_columns, read_about, read_record, write_logits, write_metrics
 from .logits import first_slot
 from .models import load_weights
@@ -33,8 +33,10 @@ def write_unit(
     "Write the file of a unit, atomically"
     tensors = own_memory(tensors)
     sums = {k: _sum(v) for k,v in tensors.items()}
-    with atomic(path) as tmp: save_file(tensors, tmp, metadata=dict(about=json.dumps(about), sums=json.dumps(sums)))
+    metadata = dict(about=json.dumps(plain(about)), sums=json.dumps(sums))
+    with atomic(path) as tmp: save_file(tensors, tmp, metadata=metadata)
 
+# %% ../nbs/23_units.ipynb #3952e40f
 def read_unit(
     path, # file of a unit
     *prefixes, # only tensors whose names start with one of these; all without any
@@ -67,6 +69,7 @@ def _set_aside(path, why):
     print(f'{why}; set aside as {aside.name} and made again', file=sys.stderr)
     path.rename(aside)
 
+# %% ../nbs/23_units.ipynb #600c2eeb
 def whole_or_aside(
     unit: Unit,
 ) -> bool: # False where there is no file, or no longer
@@ -97,6 +100,7 @@ def write_sets(
     read_sets.cache_clear() # what was mapped is the file that was set aside
     return path
 
+# %% ../nbs/23_units.ipynb #683a05bb
 @functools.lru_cache(maxsize=1)
 def read_sets(
     path, # as written by `write_sets`
@@ -120,6 +124,7 @@ def _stack(path, key, data, paths, outputs):
     models = (read_unit(p, key)[0][key] for p in paths)
     write_logits(path, first_slot(data.y.cpu().numpy(), outputs), models, len(paths))
 
+# %% ../nbs/23_units.ipynb #38d73408
 def collect(
     experiment: Experiment,
     approach: str, # `retain` or an approach of the plan
@@ -134,14 +139,15 @@ def collect(
     measure = sets.forget.measure
     write_metrics(at.metrics, [*metric_columns(measure), f'control_{measure}', *costs], abouts)
 
-# %% ../nbs/23_units.ipynb #38d73408
+# %% ../nbs/23_units.ipynb #9f2e1e00
 def _about(experiment, approach, abouts):
     "How the models of an approach were made, and what readers of the record need to know of them"
     place = dict(title=methods[approach].title, order=list(methods).index(approach)) if approach in methods else {}
-    return dict(approach=approach, **place, kind='number' if experiment.task.regression else 'classes', models=len(abouts),
-        key=experiment.folder_of(approach).name, **experiment.recipe_of(approach), experiment=experiment.common,
-        devices=sorted({a['device'] for a in abouts}), versions=abouts[0]['versions'],
-        cost={k: sum(a[k] for a in abouts) for k in costs}, forget=experiment.forget.tolist())
+    kind = 'number' if experiment.task.regression else 'classes'
+    return dict(approach=approach, **place, kind=kind, models=len(abouts), key=experiment.folder_of(approach).name,
+        **experiment.recipe_of(approach), experiment=experiment.common, versions=abouts[0]['versions'],
+        devices=sorted({a['device'] for a in abouts}), cost={k: sum(a[k] for a in abouts) for k in costs},
+        forget=experiment.forget.tolist())
 
 # %% ../nbs/23_units.ipynb #98d7c3a8
 def check_place(
@@ -152,19 +158,22 @@ def check_place(
     for a in ('retain', *plan.approaches):
         for path in files_of(plan.out, a): check_file(path)
 
+# %% ../nbs/23_units.ipynb #9473cd66
 def check_out(
     experiment: Experiment,
 ):
     "Refuse a folder that holds another experiment or somebody else's logits"
-    for a in ('retain', *experiment.plan.approaches):
-        at = files_of(experiment.plan.out, a)
-        about = read_about(at.about.parent)
-        if not at.about.is_file():
-            if at.logits.exists(): raise ValueError(f'{at.logits}: not written by this library and not replaced; choose another folder')
-            continue
-        if not isinstance(about.get('experiment'), dict): raise ValueError(f'{at.about}: not the record of an experiment')
-        if differ := differences(about['experiment'], experiment.common):
-            raise ValueError(f'{at.about.parent}: holds an experiment with {"; ".join(differ)}; choose another folder')
+    for a in ('retain', *experiment.plan.approaches): _check_record(experiment, files_of(experiment.plan.out, a))
+
+def _check_record(experiment, at):
+    folder = at.about.parent
+    about = read_about(folder)
+    if not at.about.is_file():
+        if not at.logits.exists(): return
+        raise ValueError(f'{at.logits}: not written by this library and not replaced; choose another folder')
+    if not isinstance(about.get('experiment'), dict): raise ValueError(f'{at.about}: not the record of an experiment')
+    if differ := differences(about['experiment'], experiment.common):
+        raise ValueError(f'{folder}: holds an experiment with {"; ".join(differ)}; choose another folder')
 
 # %% ../nbs/23_units.ipynb #d881307f
 def is_larger(

@@ -11,31 +11,45 @@ from pathlib import Path
 
 # %% ../nbs/13_vision.ipynb #b56c60c3
 _declared = [] # a library of operators ends with its object
+_signature = 'Tensor dets, Tensor scores, float iou_threshold'
 
 def torchvision(
     name, # module inside torchvision, such as `models` or `transforms`
 ):
-    "Import a part of torchvision beside any build of torch"
+    "Import a part of torchvision beside any build of torch; `ImportError` says how to install it"
     if not _declared:
         lib = torch.library.Library('torchvision', 'FRAGMENT')
         _declared.append(lib)
         for op in 'nms', 'qnms':
-            if not hasattr(torch.ops.torchvision, op): lib.define(f'{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-    return importlib.import_module(f'torchvision.{name}')
+            if not hasattr(torch.ops.torchvision, op): lib.define(f'{op}({_signature}) -> Tensor')
+    try: return importlib.import_module(f'torchvision.{name}')
+    except (ImportError, RuntimeError, AttributeError) as e: raise ImportError(_advice(name, e)) from e
+
+def _advice(name, error):
+    "What to do when torchvision cannot be imported"
+    if isinstance(error, ModuleNotFoundError) and error.name == 'torchvision':
+        return 'torchvision is missing: pip install torchvision'
+    return (f'torchvision.{name} cannot be imported ({" ".join(str(error).split())}); its build must fit torch '
+        f'{torch.__version__}, and an import that failed before leaves its marks: begin anew, with this function first')
 
 # %% ../nbs/13_vision.ipynb #747a8040
 def resnet18(
     outputs: int, # of the last layer
 ):
-    "torchvision's ResNet-18 with fresh weights"
+    "Make torchvision's ResNet-18 with fresh weights"
     return torchvision('models').resnet18(num_classes=outputs)
 
 def imagenet() -> Path: # file of the weights
-    "ImageNet weights of `resnet18`, downloaded where they are missing"
+    "Find the ImageNet weights of `resnet18`, downloaded where they are missing; `FileNotFoundError` without a network"
     weights = torchvision('models').ResNet18_Weights.IMAGENET1K_V1
     path = Path(torch.hub.get_dir())/'checkpoints'/weights.url.rsplit('/', 1)[1]
     if path.is_file(): return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    try: torch.hub.download_url_to_file(weights.url, str(path), path.stem.rpartition('-')[2]) # checked, and renamed when complete
-    except OSError as e: raise FileNotFoundError(f'{path}: no such file, and {weights.url} cannot be had ({e}); put the file there, or name another with --weights') from e
+    _fetch(weights.url, path)
     return path
+
+def _fetch(url, path):
+    checksum = path.stem.rpartition('-')[2]
+    try: torch.hub.download_url_to_file(url, str(path), checksum) # renamed when complete
+    except OSError as e: raise FileNotFoundError(
+        f'{path}: no such file, and {url} cannot be had ({e}); put it there, or name another with --weights') from e

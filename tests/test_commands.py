@@ -127,11 +127,54 @@ def test_cifar10_with_wrong_md5(records):
     for n in ('test_batch', *(f'data_batch_{i}' for i in range(1, 6))): (folder/n).write_bytes(b'other')
     refused(records, 'data_batch_1: expected MD5 c99cafc152244af753f735de768cd75f, found', 'mu_demo', '--task', 'cifar10', '--data-dir', '.')
 
-def test_plan_that_makes_no_sense(records):
-    refused(records, 'at least 2 models are needed, found 1', 'mu_demo', '--n', '1')
-    refused(records, 'expected an approach of original, retrain, finetune', 'mu_create_logits', '--approaches', 'finetune,forget_it')
-    refused(records, 'expected a task of digits, cifar10', 'mu_train_retain', '--task', 'mnist')
-    refused(records, 'at least 1 epoch', 'mu_demo', '--epochs', '0')
+small = '--n 2 --limit 60 --width 2 --epochs 1 --approaches finetune --workers 1'.split()
+
+nonsense = {
+    '--n 1': 'n: expected a whole number from 2', '--n 1000000000': 'n: expected a whole number from 2',
+    '--epochs 0': 'epochs: expected', '--width 0': 'width: expected', '--width -1': 'width: expected',
+    '--width 10000000': 'width: expected', '--limit -1': 'limit: expected', '--limit 0': 'limit: expected', '--limit 5': 'forget',
+    '--workers 0': 'workers: expected', '--workers 100000': 'workers: expected',
+    '--time-budget 0': 'time budget: expected', '--time-budget -5': 'time budget: expected',
+    '--time-budget nan': 'time budget: expected', '--time-budget inf': 'time budget: expected',
+    '--seed -1': 'seed: expected', f'--seed {2**70}': 'seed: expected',
+    '--device gpu': "device: expected cpu, cuda.*found 'gpu'", '--device 0': "found '0'", '--device cuda:99': 'not available',
+    '--device meta': 'device: expected', '--device CPU': 'device: expected',
+    '--approaches finetun': "expected an approach of original.*found 'finetun'", '--approaches=,': 'approaches: expected names',
+    '--originals two': 'originals: expected one or each', '--task cifar-10': 'expected a task of digits, cifar10',
+    '--task ./mine.py:make': 'task ./mine.py:make', '--size 16': 'unrecognized arguments: --size 16',
+    '--forget 5': 'forget', '--forget 1': 'forget', '--forget=-0.1': 'forget', '--forget nan': 'forget', '--forget inf': 'forget',
+    '--forget 10%': '10%', '--forget=.5,': '.5,', '--imports nope': 'nope', '--settings none.json': 'none.json',
+    '--out mine': 'mine', '--out mine/x': 'mine'}
+
+@pytest.mark.parametrize('line', nonsense)
+def test_options_that_cannot_be(line, tmp_path, monkeypatch, capsys):
+    "One line, status 2, and nothing written"
+    from machine_unlearning.demo import mu_demo
+    monkeypatch.chdir(tmp_path)
+    Path('mine').write_text('a file')
+    out = [] if '--out' in line else ['--out', 'o']
+    with pytest.raises(SystemExit) as e: mu_demo.main([*small, *out, *line.split()])
+    err = capsys.readouterr().err
+    assert e.value.code == 2 and err.count('\n') == 1 and re.search(nonsense[line], err), err
+    assert [p.name for p in tmp_path.rglob('*')] == ['mine']
+
+@pytest.mark.parametrize('text', ['{', '[]', '{"approaches": {"finetune": {"settings": {"learning_rate": 1}}}}',
+    '{"approaches": {"finetune": {"settings": {"lr": "0.1"}}}}', '{"approaches": {"finetun": {"settings": {"lr": 0.1}}}}', '['*100_000])
+def test_settings_that_cannot_be(text, tmp_path, monkeypatch, capsys):
+    from machine_unlearning.demo import mu_demo
+    monkeypatch.chdir(tmp_path)
+    Path('s.json').write_text(text)
+    with pytest.raises(SystemExit) as e: mu_demo.main([*small, '--out', 'o', '--settings', 's.json'])
+    err = capsys.readouterr().err
+    assert e.value.code == 2 and err.count('\n') == 1 and 'settings' in err, err
+    assert [p.name for p in tmp_path.rglob('*')] == ['s.json']
+
+@pytest.mark.parametrize('name', 'train_retain create_logits demo tune pretrain'.split())
+def test_help_of_the_laboratory(name):
+    "An example, and every character of an ascii terminal"
+    env = os.environ | dict(COLUMNS='40', LC_ALL='C', PYTHONIOENCODING='ascii', PYTHONUTF8='0')
+    r = subprocess.run([sys.executable, '-m', f'machine_unlearning.{name}', '--help'], env=env, capture_output=True, text=True)
+    assert r.returncode == 0 and 'Example: mu_' in ' '.join(r.stdout.split()) and '--task face-age' in ' '.join(r.stdout.split()), r.stderr
 
 @pytest.fixture
 def auditable(tmp_path):
@@ -165,6 +208,7 @@ def test_audit_missing_approach(auditable):
 
 def test_audit_too_few_models(auditable):
     for name in 'logits', 'control': change(auditable/f'{name}_retain.npy', lambda z: z[:, :5])
+    (auditable/'metrics.csv').write_text(''.join((auditable/'metrics.csv').read_text().splitlines(True)[:5]))
     refused(auditable, 'at least 8 retrained models, two halves of 4, found 4', 'mu_audit', auditable)
 
 def test_audit_other_number_of_examples(auditable):
@@ -175,7 +219,8 @@ def test_audit_control_of_other_models(auditable):
     change(auditable/'mine/control_unlearn.npy', lambda z: z[:, :9])
     refused(auditable, 'mine/control_unlearn.npy: expected 10 models as in the logits, found 8', 'mu_audit', auditable)
 
-def test_audit_constant_column(auditable):
+def test_audit_flat_example(auditable):
+    "An example on which all models agree is left out of memory, counted and said; it does not stop the audit"
     def constant(z):
         z[3, 1:] = [0, 1, 2]
         return z
@@ -184,14 +229,67 @@ def test_audit_constant_column(auditable):
     assert r.returncode == 0, r.stderr
     assert pd.read_csv(auditable/'audit_mine.csv').epsilon.isna().tolist() == [False]*3 + [True] + [False]*4
     change(auditable/'logits_retain.npy', constant)
-    refused(auditable, 'retrained scores that differ, found a single value at example 3', 'mu_audit', auditable)
+    r = run('mu_audit', auditable)
+    assert r.returncode == 0, r.stderr
+    rows = pd.read_csv(auditable/'audit.csv')
+    assert rows.flat.tolist() == [1, 1] and np.isfinite(rows.memory_gap).all()
+    assert '1 forget example left out of memory' in ' '.join(r.stdout.split())
+
+def test_audit_of_copies(auditable):
+    "Copies of one model are no population: counted, said, and no interval is given"
+    copies = lambda z: z[:, [0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5]]
+    for name in 'logits', 'control': change(auditable/f'mine/{name}_unlearn.npy', copies)
+    r = run('mu_audit', auditable)
+    assert r.returncode == 0 and '5 of 10 unlearned models differ' in ' '.join(r.stdout.split()), r.stderr
+    row = pd.read_csv(auditable/'audit.csv').set_index('approach').loc['mine']
+    assert (row.n_unlearn, row.distinct_unlearn) == (10, 5) and np.isnan(row[['epsilon_low', 'klom_high', 'memory_gap_low']].astype(float)).all()
+    for name in 'logits', 'control': change(auditable/f'{name}_retain.npy', lambda z: z[:, [0] + [1]*10])
+    refused(auditable, 'at least 3 retrained models that differ, found 1', 'mu_audit', auditable)
+
+def test_audit_names_once(auditable):
+    r = run('mu_audit', auditable, '--approach', 'mine, mine')
+    assert r.returncode == 0 and pd.read_csv(auditable/'audit.csv').approach.tolist() == ['baseline', 'mine']
+    for command in 'mu_audit', 'mu_report': refused(auditable, 'name of a folder', command, auditable, '--approach', '')
+
+def test_audit_seed_and_out(auditable):
+    refused(auditable, 'seed: expected', 'mu_audit', auditable, '--seed=-1')
+    (auditable/'a_file').write_text('mine')
+    refused(auditable, 'a_file is a file', 'mu_audit', auditable, '--out', auditable/'a_file')
+    refused(auditable, 'report: expected the name of an html file', 'mu_report', auditable, '--out', auditable/'report')
+
+def test_audit_control_of_other_examples(auditable):
+    change(auditable/'mine/control_unlearn.npy', put((4, 0), [1, 0, 0]))
+    refused(auditable, 'control set.*another one at example 4', 'mu_audit', auditable)
+    change(auditable/'mine/control_unlearn.npy', lambda z: z[:7])
+    refused(auditable, 'expected 9 examples as in the retrained logits, found 7', 'mu_audit', auditable)
+
+def test_audit_rows_and_models(auditable):
+    p = auditable/'mine/metrics.csv'
+    p.write_text(''.join(p.read_text().splitlines(True)[:-1]))
+    refused(auditable, 'mine/metrics.csv: .*10', 'mu_audit', auditable)
+
+def test_audit_in_plain_letters(auditable):
+    "Terminals that know neither Greek nor accents; lines of the verdicts fit"
+    r = run('mu_audit', auditable)
+    text = r.stdout.partition('\ntable')[0]
+    assert r.returncode == 0 and text.isascii() and 'control eps' in text, r.stderr
+    assert all(len(line) <= 85 for line in text[text.index('confidence'):].splitlines())
+
+def test_audit_of_any_name(auditable):
+    "A name that would be a formula, a tag or too long for a figure"
+    name = 'a$b$ \U0001f600 <b>' + 'x'*150
+    (auditable/'mine').rename(auditable/name)
+    r = run('mu_audit', auditable)
+    assert r.returncode == 0 and 'Warning' not in r.stderr, r.stderr
+    assert len(list((auditable/'figures').glob('audit_*.png'))) == 5 and (auditable/f'audit_{name}.csv').is_file()
 
 def test_report(auditable):
     name = '<img src=x onerror=alert(1)>'
     (auditable/'mine').rename(auditable/name)
     (auditable/name/'record.json').write_text(json.dumps({name: [name, {name: name}], 'note': '</td></table><script>alert(1)</script>'}))
     r = run('mu_report', auditable)
-    assert r.returncode == 0 and r.stdout == f'{auditable/"report.html"}\n', r.stderr
+    assert r.returncode == 0 and r.stdout.endswith(f'{auditable/"report.html"}\n'), r.stderr
+    assert r.stdout.startswith('baseline: ')
     page = Page((auditable/'report.html').read_text())
     loads = [v for tag,attrs in page.tags for k,v in attrs.items() if k in ('src', 'href', 'srcset', 'data', 'action', 'poster')]
     assert len(loads) == 6 and all(v.startswith('data:image/svg+xml;base64,') for v in loads)
@@ -213,7 +311,7 @@ def test_ages(tmp_path):
         for name,part in ('logits', age[:8]), ('control', age[8:]):
             np.save(folder/f'{name}_{kind}.npy', np.concatenate([part[:, None], part[:, None] + rng.normal(shift, 4, (len(part), 10))], 1)[..., None].astype(np.float32))
         (folder/'metrics.csv').write_text('seed,retain_mae,forget_mae,test_mae\n' + ''.join(f'{i},2,{4+shift},5.25\n' for i in range(10)))
-    for command,said in dict(mu_table='mine .* 2.00 +7.00 +5.25', mu_audit='mine: .*certified ε', mu_report='report.html').items():
+    for command,said in dict(mu_table='mine .* 2.00 +7.00 +5.25', mu_audit='mine: .*certified eps', mu_report='report.html').items():
         r = run(command, tmp_path)
         assert r.returncode == 0 and re.search(said, r.stdout.replace('\n', ' ')), r.stdout + r.stderr
     z = [np.load(tmp_path/p)[..., 0] for p in ('logits_retain.npy', 'mine/logits_unlearn.npy')]
@@ -221,12 +319,12 @@ def test_ages(tmp_path):
     row = pd.read_csv(tmp_path/'audit.csv').set_index('approach').loc['mine']
     assert row['shift'] == pytest.approx(abs(u.mean(1) - r.mean(1)).mean(), rel=1e-5) and np.isnan(row.js)
     page = Page((tmp_path/'report.html').read_text())
-    assert [float(x) for _,x in page.tables[1][2][1:4]] == [2, 7, 5.25] and 'years' in page.tables[1][2][1][0]
+    assert [float(x) for _,x in page.tables[1][2][1:4]] == [2, 7, 5.25] and page.tables[1][2][1][0] == '2.00'
 
 def test_report_refuses(auditable):
     refused(auditable, 'alpha: expected a number strictly between 0 and 1', 'mu_report', auditable, '--alpha', '1')
     refused(auditable, "no approach 'yours'.*found mine", 'mu_report', auditable, '--approach', 'yours')
-    refused(auditable, 'expected the name of an html file, found a folder', 'mu_report', auditable, '--out', auditable)
+    refused(auditable, 'expected the name of a file, found a folder', 'mu_report', auditable, '--out', auditable)
     refused(auditable, 'nowhere: no such folder', 'mu_report', 'nowhere')
     (auditable/'mine'/'metrics.csv').write_text('seed\n0\n')
     refused(auditable, 'mine/metrics.csv: expected columns', 'mu_report', auditable, '--out', auditable/'new'/'a.html')

@@ -1,5 +1,5 @@
-"The whole experiment as a command: twice the same, and on CIFAR-10."
-import subprocess, sys
+"The whole experiment as a command: twice the same, in a log, with a task of one's own, and on CIFAR-10."
+import os, subprocess, sys
 from pathlib import Path
 
 command = str(Path(sys.executable).with_name('mu_demo'))
@@ -11,6 +11,49 @@ def test_two_workers_give_the_same_table(tmp_path):
         subprocess.run([command, '--approaches', 'finetune,prune_last_layer', '--n', '3', '--epochs', '20', '--width', '4', '--limit', '400',
             '--workers', workers, '--out', tmp_path/workers], check=True, capture_output=True)
     assert table(tmp_path/'1') == table(tmp_path/'2')
+
+mine = '''import numpy as np
+from torch import nn
+from machine_unlearning.data import Data
+from machine_unlearning.task import Task
+from machine_unlearning.train import Recipe
+class Net(nn.Sequential):
+    def __init__(self, width): super().__init__(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 3))
+def make(width=8, shift=2., epochs=2):
+    y = np.arange(300) % 3
+    x = np.random.default_rng(0).normal(size=(300, 4)) + shift*np.eye(4)[y]
+    data = Data(x.astype(np.float32), y)
+    return Task(data[:200], data[200:], Model(width), recipe=Recipe(epochs, .1, 32, 'constant'), forget=.1, control=30)
+class Model:
+    def __init__(self, width): self.width = width
+    def __call__(self): return Net(self.width)
+'''
+
+def test_own_task(tmp_path):
+    "A task's own option; a display that is not there; progress in a log; what to do next"
+    (tmp_path/'mine.py').write_text(mine)
+    env = {k: v for k,v in os.environ.items() if k != 'TQDM_DISABLE'} | dict(MPLBACKEND='module://no_such_backend', DISPLAY='')
+    call = [command, '--task', 'mine:make', '--shift', '3', '--n', '8', '--approaches', 'finetune', '--workers', '1', '--out', 'a $b']
+    r = subprocess.run(call, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+    assert "next     mu_audit 'a $b'\n" in r.stdout and len(list(tmp_path.glob('a $b/figures/*.png'))) > 1
+    lines = [l for l in r.stderr.splitlines() if '% |' in l]
+    assert '\r' not in r.stderr and len(lines) <= 3 and '24 of 24 done' in lines[-1], r.stderr
+    r = subprocess.run([*call[:3], '--help'], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert '--shift SHIFT' in r.stdout and '(default: 2.0)' in r.stdout
+
+def test_a_moment_is_enough(tmp_path):
+    "Every call makes a model, or an epoch of one, however short its time"
+    call = [command, '--approaches', 'finetune', '--n', '2', '--epochs', '2', '--width', '2', '--limit', '200', '--workers', '1',
+        '--time-budget', '1e-6', '--out', tmp_path/'o']
+    said = []
+    for _ in range(20):
+        r = subprocess.run(call, capture_output=True, text=True)
+        said.append(r.stderr.splitlines()[-1] if r.stderr else '')
+        if r.returncode == 0: break
+        assert r.returncode == 75, r.stderr
+    assert r.returncode == 0 and 4 < len(said) <= 16, said
+    assert 'made in 1e-06 s' in said[0] and 'of 6 left' in said[0], said
 
 def test_cifar10(shared, tmp_path):
     data = tmp_path/'data'

@@ -146,3 +146,11 @@ def test_csv(records, said): # noqa: F811
 @pytest.mark.parametrize('args', [['--delta', 'x'], ['--delta', '1'], ['--delta=-1'], ['--delta', 'nan'], ['--nothing'], ['more', 'more']])
 def test_options(records, said, args): # noqa: F811
     refused(said, records, 'mu_(table|attack): ', *args)
+
+def test_methods_look_different():
+    "No two approaches of the library share colour and marker"
+    pytest.importorskip('torch')
+    from machine_unlearning.figures import style
+    from machine_unlearning.unlearn import methods
+    looks = {n: str(style(n)) for n in ('baseline', *methods)}
+    assert len(set(looks.values())) == len(looks)

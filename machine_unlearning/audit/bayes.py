@@ -60,7 +60,7 @@ def _step(x, y, before, low, high, slope):
 
 # %% ../../nbs/audit/12_bayes.ipynb #16672181
 def _solve(region, p, x, error, last=30.):
-    "The ε (P,), at most `last`, at which the probability is p; right to 1e-7"
+    "The ε (P,), at most `last`, at which the probability is p; right to 1e-6"
     low,high,x = np.zeros(len(x)), np.full(len(x), last), np.clip(x, 1e-3, last)
     before,busy = np.full((2, len(x)), np.nan), np.arange(len(x))
     for i in range(60):
@@ -70,7 +70,7 @@ def _solve(region, p, x, error, last=30.):
         bracket = low[busy], high[busy]
         x[busy] = _step(at, y, before[:, busy], *bracket, 1/error[busy]) if i % 8 < 7 else sum(bracket)/2
         before[:, busy] = at, y
-        busy = busy[(abs(x[busy] - at) > 1e-7) & (high[busy] - low[busy] > 1e-7)]
+        busy = busy[(abs(x[busy] - at) > 1e-5) & (high[busy] - low[busy] > 1e-6)] # a small secant step ends far closer
         if not len(busy): break
     return np.where(x < 5e-5, 0, x)
 

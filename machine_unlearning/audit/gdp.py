@@ -73,9 +73,10 @@ def gaussian_p_value(
     varied = (np.ptp(retain, 1) > 0) & (np.ptp(unlearn, 1) > 0)
     if retain.shape[1] + unlearn.shape[1] < 20 or not varied.any(): return p # too few for the test of normality
     retain,unlearn = retain[varied], unlearn[varied]
-    residuals = [(x - x.mean(1, keepdims=True))/x.std(1, ddof=1, keepdims=True) for x in (retain, unlearn)]
-    shape = normaltest(np.concatenate(residuals, 1), axis=1).pvalue
-    deviations = [np.abs(x - np.median(x, 1, keepdims=True)) for x in (retain, unlearn)]
-    with np.errstate(divide='ignore', invalid='ignore'): spread = f_oneway(*deviations, axis=1).pvalue
+    with np.errstate(divide='ignore', invalid='ignore'): # a spread may vanish in rounding
+        residuals = [(x - x.mean(1, keepdims=True))/x.std(1, ddof=1, keepdims=True) for x in (retain, unlearn)]
+        deviations = [np.abs(x - np.median(x, 1, keepdims=True)) for x in (retain, unlearn)]
+        shape = normaltest(np.concatenate(residuals, 1), axis=1).pvalue
+        spread = f_oneway(*deviations, axis=1).pvalue
     p[varied] = np.minimum(1, 2*np.minimum(shape, spread))
     return p

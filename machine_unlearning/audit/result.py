@@ -202,8 +202,8 @@ def check(self: Pair):
     "Return the pair, or raise `ValueError` where examples differ, values are not finite or models too few"
     r,u = self.retain, self.unlearn
     if u.n < 4: raise ValueError(f'an audit needs at least 4 models of each approach, found {u.n}')
-    if r.distinct < 4: raise ValueError(
-        f'an audit needs at least 4 retrained models that differ, found {r.distinct} among {r.n}')
+    if r.distinct < 3: raise ValueError(
+        f'an audit needs at least 3 retrained models that differ, found {r.distinct} among {r.n}')
     for pair,part in (self, ''), (self.control, ' on the control set'):
         if pair is None: continue
         truth = [x.kept.truth[:, None] for x in (pair.retain, pair.unlearn)]
@@ -417,6 +417,7 @@ findings = dict(
     changed='no memory of the forget set is shown, but it can be told from a retrained model',
     told='can be told from a retrained model; without a control set nobody can say whether by memory',
     same='not distinguishable from retraining with these models',
+    chance='the halves of the retrained models differ, which is chance: a warning about so few models',
     few='too few models to say')
 
 def _told(row, alpha): return np.isfinite(row['k90']) or row['p_value'] <= alpha
@@ -544,10 +545,11 @@ def pairs_of(
     if retain.n < 8: raise ValueError(
         f'{data_path}: an audit needs at least 8 retrained models, two halves of 4, found {retain.n}')
     half = slice(0, retain.n//2), slice(retain.n//2, None)
-    found = [Pair(retain.part(half[0], 'retain'), retain.part(half[1], 'baseline'), levels)]
     known = _named(partial(_originals, data_path, retain, kind), data_path, 'original') if 'original' in names else None
+    there = known, 'original' in names
+    found = [Pair(*(retain.part(h, name) for h,name in zip(half, ('retain', 'baseline'))), levels, *there)]
     for n in dict.fromkeys(names if chosen is None else chosen):
-        found.append(Pair(retain, read_population(data_path, n, kind), levels, known, 'original' in names))
+        found.append(Pair(retain, read_population(data_path, n, kind), levels, *there))
     return [_named(p.check, data_path, p.unlearn.name) for p in found]
 
 def _named(f, data_path, name):
@@ -581,7 +583,13 @@ def judge(
     row,table,sets = audit_row(pair)
     pair.unlearn.drop()
     said = pair.levels.alpha, pair.originals
+    if row['approach'] == 'baseline': return row | _of_halves(row, sets, *said), table, sets
     return row | dict(finding=finding(row, *said), verdict=verdict(row, sets, *said)), table, sets
+
+def _of_halves(row, sets, *said):
+    "What is said about halves of one population, which differ by chance only"
+    found = finding(row, *said)
+    return dict(finding=found if found in ('same', 'few') else 'chance', verdict=verdict(row, sets, *said))
 
 def _answers(pairs, data_path, executor):
     "Start to judge all pairs; returns functions that wait for the results, in order"

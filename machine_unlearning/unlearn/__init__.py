@@ -7,6 +7,7 @@ __all__ = ['study_methods', 'Method', 'Request', 'check', 'check_regression', 'm
 
 # %% ../../nbs/unlearn/index.ipynb #1d67a50e
 import importlib, pkgutil
+from pathlib import Path
 from .core import Method, Request, check, check_regression, method, methods, study, unlearn
 from . import references
 from . import finetune, poison, hybrid, pruning, activation_reset # the study
@@ -17,5 +18,6 @@ from . import dampening, fisher, influence, jit, sfron, amun, negmerge, flat, mi
 _all_ = ['Method', 'Request', 'check', 'check_regression', 'method', 'methods', 'unlearn']
 
 # %% ../../nbs/unlearn/index.ipynb #68741305
-for _module in pkgutil.iter_modules(__path__): importlib.import_module(f'{__name__}.{_module.name}')
+_folder = Path(references.__file__).parent
+for _module in pkgutil.iter_modules([str(_folder)]): importlib.import_module(f'{references.__package__}.{_module.name}')
 study_methods = tuple(n for n,m in methods.items() if m.paper == study)

@@ -51,11 +51,12 @@ def _nearest(model, request, steps, radius):
 
 # %% ../../nbs/unlearn/34_amun.ipynb #ee5cd1b4
 @method('AMUN', paper='Ebrahimpour-Boroojeny et al., ICML 2025', year=2025, link='https://arxiv.org/abs/2503.00917',
-    ranges=dict(lr=('log', 1e-4, .1), radius=('log', .01, 1), steps=('int', 2, 50)), budget=.071, needs=['classes'])
+    ranges=dict(lr=('log', 1e-4, .1), radius=('log', .01, 1), steps=('int', 2, 50)), budget=.071,
+    needs=['classes', 'floats'])
 def amun(
     model, # the original's copy
     request: Request,
-    epochs=None, # over the retain set, the forget set and the adversarial points; None takes the budget (5 of the paper's 100)
+    epochs=None, # over all that is trained on; None takes the budget (5 of the paper's 100)
     lr=1e-2, # learning rate
     steps=10, # of the search, per radius; the paper takes 50
     radius=.2, # of the search's first ball, in units of the normalised input

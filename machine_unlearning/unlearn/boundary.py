@@ -28,8 +28,9 @@ def nearest_wrong(
     return torch.cat(found)
 
 # %% ../../nbs/unlearn/28_boundary.ipynb #2ca5c483
-@method('Boundary Shrink', reads=['forget'], paper='Chen et al., CVPR 2023', year=2023, link='https://arxiv.org/abs/2303.11570',
-    ranges=dict(lr=('log', 1e-6, 1e-1), bound=('float', .01, .5)), budget=.002, needs=['classes'])
+@method('Boundary Shrink', reads=['forget'], paper='Chen et al., CVPR 2023', year=2023,
+    link='https://arxiv.org/abs/2303.11570',
+    ranges=dict(lr=('log', 1e-6, 1e-1), bound=('float', .01, .5)), budget=.002, needs=['classes', 'floats'])
 def boundary_shrink(
     model, # the original's copy
     request: Request,

@@ -16,7 +16,7 @@ from ..augment import Transform
 from ..checkpoint import Checkpoint
 from ..data import Data
 from ..models import ResNet18, called, convolutions, head
-from ..train import Cost, Recipe, fit, l1, seeded, supervised
+from ..train import Cost, Recipe, fit, l1, reducible, seeded, supervised
 
 # %% ../../nbs/unlearn/00_core.ipynb #4d79c8d5
 @dataclass
@@ -35,6 +35,7 @@ class Request:
     def __post_init__(self):
         for name in 'retain', 'forget':
             if not len(getattr(self, name)): raise ValueError(f'request: the {name} set is empty')
+        self.loss = reducible(self.loss)
 
     epochs = property(lambda self: max(1, self.recipe.epochs//20),
         doc="Whole epochs within 5 % of the original's training, at least 1: 5 for the paper's 100")
@@ -142,7 +143,7 @@ class Method:
     link: str       # to the paper
     ranges: dict    # hyper-parameter to (kind, low, high), kind log, float or int
     budget: float   # share of the original's training that the defaults are meant for
-    needs: tuple    # of a network or its task: classes, head, layers, convolutions
+    needs: tuple    # of a network or its task: classes, head, layers, convolutions, floats
 
     @property
     def regression(self):
@@ -171,7 +172,7 @@ def _check_range(method, name, kind, low, high):
 methods = {}
 study = 'Krähenmann et al., Forget with Precision, ETH Zürich'
 needed = dict(classes='labels that are classes', head='a trainable layer that makes the outputs',
-    layers='trainable convolutions or linear layers', convolutions='a trainable convolution')
+    layers='trainable convolutions or linear layers', convolutions='a trainable convolution', floats='float inputs')
 
 def method(
     title: str, # for people
@@ -200,6 +201,7 @@ def _has(need, model, x):
     if need == 'head':
         try: return _trainable(head(model, x)[1])
         except ValueError: return False
+    if need == 'floats': return x.is_floating_point()
     found = convolutions(model, x) if need == 'convolutions' else called(model, x, layer_kinds)
     return any(_trainable(m) for _,m in found)
 
@@ -228,7 +230,7 @@ def check(
     "Refuse methods that cannot work on a network; `ValueError` names the methods, what they need, and the network"
     _check_network(model)
     check_regression(names, regression)
-    for need in 'head', 'layers', 'convolutions':
+    for need in 'floats', 'head', 'layers', 'convolutions':
         bad = [n for n in names if need in methods[n].needs]
         if bad and not _has(need, model, x):
             raise ValueError(f'{", ".join(bad)}: expected {needed[need]}, found none in {type(model).__name__}')
@@ -246,6 +248,19 @@ def _same(a, b):
     a,b = a.state_dict(), b.state_dict()
     return a.keys() == b.keys() and all(torch.equal(v, b[k]) for k,v in a.items())
 
+def _check_finite(model):
+    "Refuse what came out when it is no network any more"
+    bad = [n for n,v in model.state_dict().items() if v.is_floating_point() and not v.isfinite().all()]
+    if bad: raise FloatingPointError(f'{bad[0]} is not finite')
+
+def _answer(name, model, request, hp):
+    "Call a method; `FloatingPointError` names it"
+    try:
+        model = methods[name].function(model, request, **hp)
+        _check_finite(model)
+    except FloatingPointError as e: raise FloatingPointError(f'{name}: {e}') from e
+    return model
+
 def _check_call(name, hp):
     "Refuse unknown methods and hyper-parameters"
     if name not in methods: raise ValueError(f'expected a method of {", ".join(methods)}, found {name!r}')
@@ -258,13 +273,13 @@ def unlearn(
     request: Request,
     **hp, # hyper-parameters that replace the method's defaults
 ) -> tuple: # the unlearned model and its `Cost`
-    "Answer a deletion request with one method; `ValueError` names the methods that exist, or what the network lacks"
+    "Answer a deletion request; `ValueError` says what the network lacks, `FloatingPointError` what is no longer finite"
     _check_call(name, hp)
     _check_network(model)
     request.transform = request.transform.suited_to(model)
     old,new = _copied(model), _copied(model)
     check([name], old, request.example, request.regression)
     request.cost = Cost()
-    with request.cost.timed(): new = methods[name].function(new, request, **hp)
+    with request.cost.timed(): new = _answer(name, new, request, hp)
     if methods[name].reads and _same(old, new): warnings.warn(f'{name}: changed nothing; its settings select no weight')
     return (nn.DataParallel(new, model.device_ids) if isinstance(model, nn.DataParallel) else new).eval(), request.cost

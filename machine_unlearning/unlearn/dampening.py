@@ -32,14 +32,16 @@ def importances(
     objective, # objective(output (1, C), label (1,)) -> scalar
     size=torch.square, # of a gradient, elementwise
 ) -> tuple: # to the forget set, to all training data
-    "What `dampen` compares"
+    "Compute what `dampen` compares: one importance on the forget set and one on all data"
     retain,forget = (importance(model, d, request, objective, size) for d in (request.retain, request.forget))
     share = len(request.forget)/(len(request.retain) + len(request.forget))
     return forget, {n: (1-share)*retain[n] + share*f for n,f in forget.items()}
 
 # %% ../../nbs/unlearn/29_dampening.ipynb #e578bf2a
-@method('Selective synaptic dampening (SSD)', paper='Foster et al., AAAI 2024', year=2024, link='https://arxiv.org/abs/2308.07707',
-    ranges=dict(alpha=('log', .5, 50), lam=('log', .1, 5)), budget=.01)
+_ranges = dict(alpha=('log', .5, 50), lam=('log', .1, 5))
+
+@method('Selective synaptic dampening (SSD)', paper='Foster et al., AAAI 2024', year=2024,
+    link='https://arxiv.org/abs/2308.07707', ranges=_ranges, budget=.01)
 def ssd(
     model, # the original's copy
     request: Request,
@@ -55,11 +57,11 @@ def output_size(
     output: torch.Tensor, # (1, C)
     label, # not needed
 ) -> torch.Tensor: # scalar
-    "Squared length of the output"
+    "Return the squared length of an output"
     return output.square().sum()
 
 @method('Loss-free SSD (LFSSD)', paper='Foster et al., arXiv 2024', year=2024, link='https://arxiv.org/abs/2402.19308',
-    ranges=dict(alpha=('log', .5, 50), lam=('log', .1, 5)), budget=.01)
+    ranges=_ranges, budget=.01)
 def lfssd(
     model, # the original's copy
     request: Request,

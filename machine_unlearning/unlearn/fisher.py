@@ -8,7 +8,7 @@ __all__ = ['drawn_labels', 'variance', 'fisher']
 # %% ../../nbs/unlearn/30_fisher.ipynb #50404b3c
 import torch
 from ..data import Data
-from ..models import last_linear
+from ..models import head
 from ..train import outputs
 from .core import Request, method
 from .gradients import importance
@@ -19,7 +19,7 @@ def drawn_labels(
     data: Data, # examples
     request: Request, # its normalisation, cost and generator
 ) -> Data: # the same examples
-    "Examples with labels drawn from what `model` predicts"
+    "Return examples with labels drawn from what `model` predicts"
     p = outputs(model, data, request.transform, request.cost).softmax(1)
     return Data(data.x, torch.multinomial(p.cpu(), 1, generator=request.gen)[:, 0].to(data.y.device))
 
@@ -28,24 +28,29 @@ def variance(
     F: torch.Tensor, # Fisher information of one parameter
     last=False, # whether it belongs to the last linear layer
 ) -> torch.Tensor: # for alpha = 1
-    "Variance of the noise: 1/F, limited, and larger for the last layer and for vectors"
+    "Compute the variance of the noise: 1/F, limited, and larger for the last layer and for vectors"
     v = (1/(F + 1e-8)).clamp(max=1e2 if last else 1e3)
     return v*10 if last or F.ndim == 1 else v
 
 # %% ../../nbs/unlearn/30_fisher.ipynb #f6ac5e12
-@method('Fisher forgetting', reads=['retain'], paper='Golatkar et al., CVPR 2020', year=2020, link='https://arxiv.org/abs/1911.04933',
-    ranges=dict(alpha=('log', 1e-9, 1e-4)), budget=.015, needs=['classes', 'head'])
+def _last(model, request):
+    "Parameters of the layer that makes the outputs; none where a layer does not"
+    try: return set(head(model, request.example)[1].parameters())
+    except ValueError: return set()
+
+# %% ../../nbs/unlearn/30_fisher.ipynb #8c805972
+@method('Fisher forgetting', reads=['retain'], paper='Golatkar et al., CVPR 2020', year=2020,
+    link='https://arxiv.org/abs/1911.04933', ranges=dict(alpha=('log', 1e-9, 1e-4)), budget=.014, needs=['classes'])
 def fisher(
     model, # the original's copy
     request: Request,
     alpha=1e-7, # variance of the noise where the Fisher information is 1
 ):
-    "Add noise to every weight, the less the more the retain set depends on it"
-    name,_ = last_linear(model, request.transform(request.retain.x[:1]))
+    "Add noise to every weight, the less the more the retain set depends on it, as Golatkar et al. do"
+    last,weights = _last(model, request), {n: p for n,p in model.named_parameters() if p.requires_grad}
     F = importance(model, drawn_labels(model, request.retain, request), request)
     with torch.no_grad():
-        for n,p in model.named_parameters():
-            if n not in F: continue # frozen
-            noise = torch.randn(p.shape, generator=request.gen).to(p.device)
-            p += (alpha*variance(F[n], n.rpartition('.')[0] == name)).sqrt()*noise
+        for n,p in weights.items():
+            noise = torch.randn(p.shape, generator=request.gen).to(p)
+            p += (alpha*variance(F[n], p in last)).sqrt()*noise
     return model

@@ -16,7 +16,7 @@ def uphill(
     model, # any network
     objective, # objective(model) -> scalar to climb
 ) -> dict: # name of a trainable parameter to its part
-    "Find the direction of length 1 in which an objective grows fastest, in evaluation mode; zeros where it has no slope"
+    "Find the direction of length 1 in which an objective grows fastest, in evaluation mode; zeros without a slope"
     up = gradient(model, objective)
     length = torch.stack([g.square().sum() for g in up.values()]).sum().sqrt() + 1e-12
     return {n: g/length for n,g in up.items()}
@@ -37,12 +37,14 @@ def project(
 class _Perturbed:
     "Weights that are moved for one gradient, and moved back"
     def move(self, model, direction, rho):
+        "Add `rho` times a direction to the weights"
         self.real = {n: v.detach().clone() for n,v in [*model.named_parameters(), *model.named_buffers()]}
         with torch.no_grad():
             for n,p in model.named_parameters():
                 if n in direction: p += rho*direction[n]
 
     def restore(self, model):
+        "Put back weights and buffers"
         with torch.no_grad():
             for n,v in [*model.named_parameters(), *model.named_buffers()]: v.copy_(self.real[n])
 
@@ -65,7 +67,7 @@ def uam(
     def objective(model, batch):
         x,y = request.look(forget, order[batch.step])
         request.cost.trained += len(y)
-        with torch.autocast(batch.y.device.type, enabled=False): # bfloat16 could not tell the perturbed weights from the real ones
+        with torch.autocast(batch.y.device.type, enabled=False): # bfloat16 is too coarse for the perturbation
             perturbed.direction = uphill(model, lambda m: request.loss(m(x), y))
             if any(True for _ in model.buffers()): # batch normalisation collects its statistics
                 request.cost.forward += len(batch.y)

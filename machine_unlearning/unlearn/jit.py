@@ -9,6 +9,7 @@ __all__ = ['slope', 'jit']
 import torch
 import torch.nn as nn
 from .core import Request, method
+from .gradients import differentiable
 
 # %% ../../nbs/unlearn/32_jit.ipynb #cfb647e7
 def slope(
@@ -17,14 +18,14 @@ def slope(
     noise: torch.Tensor, # (copies, b, ...) of the same kind
 ) -> torch.Tensor: # scalar
     "Add up how much the outputs change per change of the input, a mean over the copies and a sum over the examples"
-    with torch.autocast(x.device.type, enabled=False): # a small difference of large numbers: bfloat16 would lose it
+    with torch.autocast(x.device.type, enabled=False), differentiable(model): # bfloat16 would lose the difference
         z = model(torch.cat([x, (x + noise).flatten(0, 1)]))
     output,noisy = z[:len(x)], z[len(x):].unflatten(0, noise.shape[:2])
     return ((output - noisy).norm(dim=-1)/noise.flatten(2).norm(dim=-1)).mean(0).sum()
 
 # %% ../../nbs/unlearn/32_jit.ipynb #a6314faf
 @method('Just in time (JiT)', reads=['forget'], paper='Foster et al., arXiv 2024', year=2024,
-    link='https://arxiv.org/abs/2402.01401', budget=.006,
+    link='https://arxiv.org/abs/2402.01401', budget=.006, needs=['floats'],
     ranges=dict(lr=('log', 1e-5, 1), sigma=('log', 1e-3, 1), copies=('int', 2, 25)))
 def jit(
     model, # the original's copy

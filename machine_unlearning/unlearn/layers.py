@@ -39,8 +39,10 @@ def train_last(
     if k < 1: raise ValueError(f'k: expected at least 1 layer, the classifier, found {k}')
     found = layers(model, request.transform(request.retain.x[:1]))
     frozen,last = [[m for layer in part for m in layer] for part in (found[:-k], found[-k:])]
-    if fresh: renew(model, request, last)
     before,chosen = [(p, p.requires_grad) for p in model.parameters()], {p for m in last for p in m.parameters()}
+    if not any(p.requires_grad for p in chosen):
+        raise ValueError(f'k: expected trainable weights in the last {k} layers, found none')
+    if fresh: renew(model, request, last)
     for p,trained in before: p.requires_grad_(trained and p in chosen)
     def mode(model):
         for m in frozen: m.eval()

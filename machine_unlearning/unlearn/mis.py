@@ -8,6 +8,7 @@ __all__ = ['sensitivity', 'mu_mis']
 # %% ../../nbs/unlearn/37_mis.ipynb #aaec5450
 import torch
 from .core import Request, method
+from .gradients import differentiable
 from .targets import wrong
 
 # %% ../../nbs/unlearn/37_mis.ipynb #0b297ae6
@@ -16,23 +17,23 @@ def sensitivity(
     x: torch.Tensor, # (b, ...) what the network sees
     targets: tuple, # tensors (b,) of classes
 ) -> list: # one (b,) tensor per entry of `targets`
-    "Squared lengths of the input gradients of logits, differentiable in the weights"
+    "Return squared lengths of the input gradients of logits, differentiable in the weights"
     x = x.detach().requires_grad_()
-    z = model(x)
+    with differentiable(model): z = model(x)
     slopes = [torch.autograd.grad(z.gather(1, t[:, None]).sum(), x, create_graph=True)[0] for t in targets]
     return [s.flatten(1).square().sum(1) for s in slopes]
 
-# %% ../../nbs/unlearn/37_mis.ipynb #79330a15
+# %% ../../nbs/unlearn/37_mis.ipynb #ac2e0e70
 @method('MU-Mis', reads=['forget'], paper='Cheng et al., ICLR 2026', year=2026, link='https://arxiv.org/abs/2402.15109',
-    ranges=dict(lr=('log', 1e-6, .01), epochs=('int', 1, 10)), budget=.01, needs=['classes'])
+    ranges=dict(lr=('log', 1e-6, .01), epochs=('int', 1, 10)), budget=.01, needs=['classes', 'floats'])
 def mu_mis(
     model, # the original's copy
     request: Request,
     epochs=1, # over the forget set
     lr=1e-4, # learning rate
 ):
-    "Lower the input sensitivity of the true class's logit relative to another one"
-    _,classes = request.ask(model, request.transform(request.forget.x[:1])).shape
+    "Lower the input sensitivity of the true class's logit relative to another one, as Cheng et al. do"
+    _,classes = request.ask(model, request.example).shape
     def objective(model, batch):
         own,other = sensitivity(model, batch.x, (batch.y, wrong(batch.y, classes, request.gen)))
         return (own - other).mean()

@@ -13,7 +13,7 @@ from .core import Request, method
 def consensus(
     vectors: list, # K tensors of one shape
 ) -> torch.Tensor: # of that shape
-    "Mean of the entries whose signs agree in all tensors, 0 elsewhere"
+    "Return the mean of the entries whose signs agree in all tensors, and 0 elsewhere"
     t = torch.stack(vectors)
     return t.mean(0)*(t.sign() == t[0].sign()).all(0)
 
@@ -28,9 +28,11 @@ def negmerge(
     repeats=3, # fine-tunings per learning rate
     scale=1., # lambda: how far to go
 ):
-    "Subtract the task vectors of several fine-tunings on the forget set where their signs agree"
-    tuned = [request.train(copy.deepcopy(model), request.forget, epochs or request.epochs, rate, weight_decay=0)
-        for rate in (lr/10, lr/2, lr) for _ in range(repeats)]
+    "Subtract the task vectors of several fine-tunings on the forget set where their signs agree, as Kim et al. do"
+    def tune(rate):
+        return request.train(copy.deepcopy(model), request.forget, epochs or request.epochs, rate, weight_decay=0)
+    tuned = [tune(rate) for rate in (lr/10, lr/2, lr) for _ in range(repeats)]
     with torch.no_grad():
-        for p,*others in zip(model.parameters(), *(m.parameters() for m in tuned)): p -= scale*consensus([q - p for q in others])
+        for p,*others in zip(model.parameters(), *[m.parameters() for m in tuned]):
+            p -= scale*consensus([q - p for q in others])
     return model

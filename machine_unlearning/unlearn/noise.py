@@ -36,7 +36,7 @@ def cfw(
     lr=7e-4, # learning rate, which falls to zero along half a cosine
     batch=64, # examples per step
 ):
-    "Add noise to the first convolution, fine-tune with equally weighted classes, add little noise before the last epoch"
+    "Add noise to the first convolution, fine-tune with equal classes, add little noise before the last epoch"
     first,epochs = kernels(model, request)[0], epochs or request.epochs
     def shake(std): first.set(first.value + gaussian(first.value, std, request.gen))
     def after(model, opt, batch):
@@ -78,7 +78,8 @@ def rni(
     def turn(step, batch): return 9*step//batch.steps
     def adjust(model, opt, batch):
         now = turn(batch.step, batch)
-        for p in others - set(chosen[now]) if now < 5 else (): p.grad = None # the optimiser passes over it, decay included
+        resting = others - set(chosen[now]) if now < 5 else ()
+        for p in resting: p.grad = None # the optimiser passes over it, weight decay included
         if now == 8: opt.param_groups[0]['lr'] = last_lr
     def after(model, opt, batch):
         now,following = (turn(step, batch) for step in (batch.step, batch.step+1))

@@ -19,7 +19,7 @@ def distance(
     teacher: torch.Tensor, # (b, C) logits
     temperature: float, # softens both
 ) -> torch.Tensor: # scalar
-    "Compute T² KL(teacher ‖ student) of predictions softened by T, the mean over a batch; of numbers the mean difference"
+    "Compute the mean T² KL(teacher ‖ student) of predictions softened by T; of numbers the mean absolute difference"
     return divergence(student, teacher, temperature)*(temperature**2 if student.shape[1] > 1 else 1)
 
 # %% ../../nbs/unlearn/25_scrub.ipynb #aedc0e5b

@@ -73,7 +73,7 @@ def sfron(
     gamma=1., # saliency: how many times more important to the forget set than to the retain set
     temper=.5, # preference for forget examples with a small loss
 ):
-    "Climb on the forget set inside a mask and repair on the retain set, in cycles of which a share is kept (Huang et al.)"
+    "Climb on the forget set inside a mask and repair on the retain set, in the cycles of Huang et al."
     masks,epochs,forget = salient(model, request, gamma), epochs or request.epochs, request.forget
     steps = epochs*per_epoch(request.retain, request.recipe)
     order = cycle(len(forget), request.recipe.batch, -(-steps//every), request.gen).to(forget.y.device)

@@ -9,7 +9,8 @@ __all__ = ['l1_sparse']
 from .core import Request, method
 
 # %% ../../nbs/unlearn/24_sparse.ipynb #bace60f3
-@method('L1-sparse', reads=['retain'], paper='Jia et al., NeurIPS 2023', year=2023, link='https://arxiv.org/abs/2304.04934',
+@method('L1-sparse', reads=['retain'], paper='Jia et al., NeurIPS 2023', year=2023,
+    link='https://arxiv.org/abs/2304.04934',
     ranges=dict(lr=('log', 1e-4, 1e-1), penalty=('log', 1e-5, 3e-2)), budget=.049)
 def l1_sparse(
     model, # the original's copy
