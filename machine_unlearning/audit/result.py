@@ -34,7 +34,7 @@ from .scores import score
 from .set_attack import set_attack
 from ..core import check_seed, number
 from ..layout import approaches, check_labels, check_pair, check_values, files, find_approach
-from ..layout import read_logits, read_record, regression
+from ..layout import read_record, regression
 from ..logits import blocks, check_alpha, check_delta, read_block, statistic
 
 # %% ../../nbs/audit/51_result.ipynb #ab8547f0
