@@ -45,6 +45,7 @@ AutoContrast .8 4 Solarize .2 8;Brightness .1 3 Color .7 0;Solarize .4 5 AutoCon
 TranslateY .9 9 TranslateY .7 9;AutoContrast .9 2 Solarize .8 3;Equalize .8 8 Invert .1 3
 TranslateY .7 9 AutoContrast .9 1'''.strip().replace('\n', ';').split(';')
 
+# %% ../nbs/11_augment.ipynb #69f64812
 def _steps(words):
     "Operation, probability and magnitude, twice"
     return [(op, float(p), int(m)) for op,p,m in zip(*[iter(words.split())]*3)]
@@ -116,6 +117,7 @@ def shear_y(x, s):
     "Shear along the columns by slope `s`"
     return _moved(x, 1, 0, s)
 
+# %% ../nbs/11_augment.ipynb #6116f3e8
 def translate_x(x, s):
     "Shift to the right by a share `s` of the width, in whole pixels"
     return _moved(x, 0, 2, -(s*x.shape[3]).trunc())
@@ -124,6 +126,7 @@ def translate_y(x, s):
     "Shift down by a share `s` of the height, in whole pixels"
     return _moved(x, 1, 2, -(s*x.shape[2]).trunc())
 
+# %% ../nbs/11_augment.ipynb #5b9e0ac2
 def rotate(x, s):
     "Rotate counter-clockwise by `s` degrees around the centre"
     m,a = _matrix(x), torch.deg2rad(s)
@@ -232,6 +235,7 @@ class Transform:
         object.__setattr__(self, 'crop', operator.index(self.crop))
         if self.crop < 0: raise ValueError(f'transform: expected a crop of 0 pixels or more, found {self.crop}')
 
+# %% ../nbs/11_augment.ipynb #9111b7f7
 def _channels(name, values):
     "One number for each channel, as a tuple, from a number, list, array or tensor"
     try: found = np.asarray(values, float).ravel()

@@ -58,6 +58,7 @@ class Checkpoint:
         self.written = time.monotonic()
         if time.time() >= self.deadline: raise Paused(f'{self.path}: goes on from here')
 
+# %% ../nbs/15_checkpoint.ipynb #1788861f
 def _read(path):
     "States and seconds of an interrupted unit; a file that cannot be read counts as none"
     try: kept = torch.load(path, weights_only=True)

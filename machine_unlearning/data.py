@@ -44,6 +44,7 @@ def _labels(values):
     _check_labels(y)
     return y
 
+# %% ../nbs/10_data.ipynb #cbca551d
 def _check_labels(y):
     classes = not y.is_floating_point()
     bad = (y < 0) if classes else ~y.isfinite()
@@ -177,6 +178,7 @@ def random_forget(
 # %% ../nbs/10_data.ipynb #70a413b1
 def _short(text): return repr(text) if len(text) < 80 else f'{text[:20]!r}… of {len(text)} characters'
 
+# %% ../nbs/10_data.ipynb #310b627b
 def _text_indices(path):
     "Indices in a text file; `ValueError` names the first word that is none"
     try: text = path.read_text(encoding='utf-8-sig').replace(',', ' ')
@@ -188,11 +190,13 @@ def _text_indices(path):
         raise ValueError(f'{path}: expected indices alone, found two columns of which the first counts the lines')
     return [int(w) for w in text.split()]
 
+# %% ../nbs/10_data.ipynb #cf1691a1
 def _counted(rows):
     "Whether the first of two columns counts 0, 1, 2, …, as the index of a table does"
     if len(rows) < 2 or any(len(row) != 2 for row in rows): return False
     return [int(first) for first,_ in rows] == list(range(len(rows)))
 
+# %% ../nbs/10_data.ipynb #0dfc1048
 def _saved_indices(path):
     "Array in a file of numpy's or torch's"
     try:
@@ -202,6 +206,7 @@ def _saved_indices(path):
     except Exception as e: # damaged bytes can fail in any way
         raise ValueError(f'{path}: not an array of indices ({_short(" ".join(str(e).split()))})') from e
 
+# %% ../nbs/10_data.ipynb #66c4d94f
 def _read_indices(path):
     "Indices in a file of text, of numpy's or of torch's"
     if path.is_dir(): raise ValueError(f'{path}: expected a file of indices, found a folder')
@@ -221,6 +226,7 @@ def _indices(found, name, n):
     raise ValueError(f'{name}: expected indices, whole numbers of shape (S,), or a mask of shape ({n},), '
         f'found {found.dtype} of shape {found.shape}')
 
+# %% ../nbs/10_data.ipynb #8b609615
 def _check_indices(chosen, name, n):
     for i in chosen.tolist():
         if not 0 <= i < n: raise ValueError(f'{name}: index {i} out of range for {n} training examples')
@@ -228,6 +234,7 @@ def _check_indices(chosen, name, n):
     if (counts > 1).any(): raise ValueError(f'{name}: index {values[counts > 1][0]} is listed twice')
     if not 0 < len(chosen) < n: raise ValueError(f'{name}: expected 1 to {n-1} indices, found {len(chosen)}')
 
+# %% ../nbs/10_data.ipynb #94971498
 def read_forget(
     source, # file of text, .npy or .pt with indices into D; or the indices themselves; or a mask (n,)
     n: int, # size of D
@@ -263,6 +270,7 @@ def _wanted(mix, available, size, forgotten):
     if exact >= min(size, forgotten): return _rounded(mix, exact)
     return np.minimum(_rounded(mix, size), available)
 
+# %% ../nbs/10_data.ipynb #e6ad6e76
 def _tell(kinds, mix, want, what):
     "Warn where the mix is not the forget set's"
     total = want.sum()
@@ -273,6 +281,7 @@ def _tell(kinds, mix, want, what):
             f'what sets the {what} apart will look like memory')
     warnings.warn(f'control set: {some if total else none}', stacklevel=4)
 
+# %% ../nbs/10_data.ipynb #c30fea47
 def split_control(
     held_out: Data, # examples that no model is trained on
     forget_y: torch.Tensor, # (S,), labels of the forget set

@@ -139,6 +139,7 @@ def _stop(signum, frame):
         frame = frame.f_back
     os._exit(130)
 
+# %% ../nbs/20_engine.ipynb #cf0786c4
 def _follow(lifeline):
     "Wait until the parent lets go of its end"
     with contextlib.suppress(EOFError, OSError): lifeline.recv()
@@ -146,6 +147,7 @@ def _follow(lifeline):
     time.sleep(10) # for the clean-up
     os._exit(1)
 
+# %% ../nbs/20_engine.ipynb #b555dc22
 def _begin(count, devices, lifeline):
     "Set up a new worker, before it computes anything"
     for s in signal.SIGINT, signal.SIGTERM: signal.signal(s, _stop)
@@ -165,6 +167,7 @@ def _uninterrupted():
     try: yield
     finally: signal.signal(signal.SIGINT, before)
 
+# %% ../nbs/20_engine.ipynb #71cb4db7
 @contextlib.contextmanager
 def _nameless():
     "Hide the name of a script that came through standard input: workers would look for a file of that name"
@@ -241,6 +244,7 @@ class _Board:
         self.start = time.monotonic()
         self.show()
 
+# %% ../nbs/20_engine.ipynb #cd096b11
 @patch
 def _sort(self:_Board, jobs):
     "Put aside what needs the file of another job"
@@ -330,6 +334,7 @@ def _error(future):
     if future.cancelled(): return cf.CancelledError('the executor was closed')
     return future.exception()
 
+# %% ../nbs/20_engine.ipynb #895c6e52
 def _next(board):
     "Wait a second for a job to come back; `broken` when its executor is of no more use"
     try: future = board.results.get(timeout=1)

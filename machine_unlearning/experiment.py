@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from fastcore.basics import patch
 from pathlib import Path
 from . import train
-from .augment import Transform
 from .core import Failed, versions
 from .engine import Job
 from .identity import architecture, content

@@ -68,6 +68,7 @@ def _only_csv(folder):
     found = [p for p in folder.glob('*.csv') if not p.name.startswith('.')]
     return found[0] if len(found) == 1 else None
 
+# %% ../nbs/12_faces.ipynb #c855e859
 def find_layout(
     path, # folder of images, csv or npz
 ) -> str: # 'AgeDB', 'UTKFace', 'FG-NET', 'csv' or 'npz'
@@ -83,6 +84,7 @@ def find_layout(
     if 2*fits[best] <= len(names): raise ValueError(f'{path}: {_found(names, fits)}; {_expected}')
     return best
 
+# %% ../nbs/12_faces.ipynb #cb245707
 def _found(names, fits):
     such = f' such as {names[0]}' if names else ''
     return f'found {len(names)} images{such}, named {", ".join(f"{n} as in {l}" for l,n in fits.items())}'
@@ -108,11 +110,13 @@ def read_csv(
             rows.append(_row(path, row, where, 'subject' in columns))
     return rows
 
+# %% ../nbs/12_faces.ipynb #ed106c1f
 def _check_columns(path, columns):
     if missing := sorted({'path', 'age'} - set(columns)): raise ValueError(
         f'{path}: expected the columns path, age and perhaps subject, found {", ".join(columns) or "none"}; '
         f'missing {", ".join(missing)}')
 
+# %% ../nbs/12_faces.ipynb #29e83a6b
 def _row(path, row, where, has_subject):
     "One checked row: path, age, subject"
     name,age,subject = (row.get(c) for c in ('path', 'age', 'subject'))
@@ -139,6 +143,7 @@ def square(
 def _header(f, n, size):
     np.lib.format.write_array_header_1_0(f, dict(descr='|u1', fortran_order=False, shape=(n, 3, size, size)))
 
+# %% ../nbs/12_faces.ipynb #aef268ba
 def decode(
     folder, # that the names are relative to
     names: list, # image files
@@ -202,6 +207,7 @@ def read_npz(
     _check_arrays(path, images, age, subject)
     return _resized(images if images.shape[-1] == 3 else images.transpose(0, 2, 3, 1), size), age, subject
 
+# %% ../nbs/12_faces.ipynb #12952fd6
 def _check_arrays(path, images, age, subject):
     if images.dtype != np.uint8 or images.ndim != 4 or 3 not in images.shape[1::2]: raise ValueError(
         f'{path}: expected images (n, H, W, 3) or (n, 3, H, W) uint8, found {images.shape} {images.dtype}')
@@ -210,6 +216,7 @@ def _check_arrays(path, images, age, subject):
             raise ValueError(f'{path}: expected {name} for each of {len(images)} images, found shape {a.shape}')
     for i,a in enumerate(age): check_age(a, f'{path}, image {i}')
 
+# %% ../nbs/12_faces.ipynb #a498c948
 def _resized(images, size):
     "From (n, H, W, 3) to (n, 3, size, size)"
     if images.shape[1:3] == (size, size): return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
@@ -297,6 +304,7 @@ def split_by_person(
         raise ValueError(f'{person.max() + 1} persons are too few: {empty} would be empty')
     return sets
 
+# %% ../nbs/12_faces.ipynb #e153720a
 def _counts(person, decade):
     "Images of each person in each decade, (persons, decades)"
     counts = np.zeros((person.max() + 1, decade.max() + 1))

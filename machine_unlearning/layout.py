@@ -13,7 +13,7 @@ import csv, functools, json, os, sys, warnings
 import numpy as np
 from pathlib import Path
 from typing import NamedTuple
-from .core import atomic, check_name, listed, write_json
+from .core import atomic, check_name, listed
 
 # %% ../nbs/01_layout.ipynb #5ffd315c
 class Files(NamedTuple):

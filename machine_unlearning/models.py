@@ -120,6 +120,7 @@ def _trace(model, x):
     finally:
         for h in handles: h.remove()
 
+# %% ../nbs/14_models.ipynb #583276d9
 def _met(out, made):
     "Layers, and parameters outside of layers, that the outputs come from at first"
     todo,seen,layers,bare = [out.grad_fn], set(), [], []
@@ -168,6 +169,7 @@ def head(
     found = _listed(model, layers, bare)
     raise ValueError(f'{what}: expected one layer that makes the {out.shape[1]} outputs, found {found}')
 
+# %% ../nbs/14_models.ipynb #5a27a679
 def _within(parallel, x):
     "Head of a network that is copied to several devices"
     name,layer = head(parallel.module, x)
@@ -194,6 +196,7 @@ def _head_tensors(model, own, x):
     where = {t.data_ptr() for t in layer.state_dict().values()}
     return {k for k,t in own.items() if t.data_ptr() in where}
 
+# %% ../nbs/14_models.ipynb #d1f71bef
 def start_from(
     model: nn.Module, # changed in place
     path, # .safetensors, or a state dict that torch saved
@@ -210,6 +213,7 @@ def start_from(
     model.load_state_dict(fits, strict=False)
     return model
 
+# %% ../nbs/14_models.ipynb #dd64ff12
 def _unfit(path, name, own, given):
     found = tuple(given[name].shape) if name in given else 'none'
     return f'{path}: expected {name} of shape {tuple(own[name].shape)}, found {found}'

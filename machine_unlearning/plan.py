@@ -115,6 +115,10 @@ def _check_approaches(plan):
         if a not in methods: raise ValueError(f'expected an approach of {", ".join(methods)}, found {a!r}')
 
 # %% ../nbs/21_plan.ipynb #f1f473f3
+def _is_number(value):
+    "Tell whether a value is a number, also one in an array or tensor without axes"
+    return isinstance(value.item() if getattr(value, 'ndim', None) == 0 else value, Real)
+
 def check_settings(
     approach: str,
     settings: dict, # hyper-parameters
@@ -126,7 +130,7 @@ def check_settings(
     if wrong := [k for k in settings if k not in known]: raise ValueError(
         f'settings: {approach} has no {wrong[0]}, expected {", ".join(known) or "none"}')
     numbers = [k for k in settings if type(known[k]) in (int, float)]
-    if wrong := [k for k in numbers if not isinstance(settings[k], Real)]: raise ValueError(
+    if wrong := [k for k in numbers if not _is_number(settings[k])]: raise ValueError(
         f'settings: {approach}: expected a number as {wrong[0]}, found {settings[wrong[0]]!r}')
 
 # %% ../nbs/21_plan.ipynb #24bbe128

@@ -7,7 +7,6 @@ __all__ = ['mu_pretrain']
 
 # %% ../nbs/54_pretrain.ipynb #ed73675c
 from fastcore.meta import delegates
-from pathlib import Path
 from safetensors.torch import save_file
 from .checkpoint import Checkpoint, stop_at
 from .core import atomic, check_file

@@ -81,6 +81,7 @@ def _few_to_many(found):
     if least.k90 == most.k90: return examples_words(int(most.k90))
     return f'{count(least.k90)} ({least.approach}) to {count(most.k90)} ({most.approach}) forget examples'
 
+# %% ../nbs/41_report.ipynb #ddda42a6
 def told_apart(
     judged, # rows of approaches that are no references, at least two
 ) -> str:
@@ -91,6 +92,7 @@ def told_apart(
     which = f'all {n}' if len(found) == n else f'{len(found)} of {n}'
     return f'{which} {what}, with {_few_to_many(found)}'
 
+# %% ../nbs/41_report.ipynb #67ca4cb8
 def remembered(
     judged, # rows of approaches that are no references
     alpha: float, # level of the test
@@ -106,6 +108,7 @@ def remembered(
     shown = (judged.memory_left_low > 0).sum() or 'none'
     return f'memory of the forget set can be shown in {shown}, and the estimates of what is left go from {ends}'
 
+# %% ../nbs/41_report.ipynb #2e99c82f
 def headline(
     rows, # DataFrame of `audit`
     alpha: float, # one minus the confidence
@@ -166,6 +169,7 @@ def _of_audit(rows, tables, sets):
         yield draw.forget_against_control(rows), _captions['control'], both
     yield draw.per_example_distribution(tables), _captions['examples'], words('certified_median', 'Median, certified')
 
+# %% ../nbs/41_report.ipynb #f9692017
 def _of_attack(data_path, rows, quality):
     "Figures of the attack"
     from machine_unlearning.figures import accuracy_against_epsilon, epsilon_against_delta
@@ -176,6 +180,7 @@ def _of_attack(data_path, rows, quality):
     in_per_cent = in_words(quality, _quality('forget_accuracy'), 'Forget accuracy in per cent')
     yield accuracy_against_epsilon(quality), _captions['accuracy'], in_per_cent
 
+# %% ../nbs/41_report.ipynb #0999ee27
 def pictures(
     data_path,
     found: tuple, # as returned by `audit.result.audit`
@@ -212,8 +217,10 @@ def grouped(
         groups[group or 'record'] = (*groups.get(group or 'record', ()), _pair(last, v))
     return groups
 
+# %% ../nbs/41_report.ipynb #b8ed1a62
 _costs_note = 'Each kind of models; costs are samples passed forward or trained, and seconds, of all its models'
 
+# %% ../nbs/41_report.ipynb #34862886
 def made(
     about: dict, # population to its record
 ) -> list:
@@ -227,6 +234,7 @@ def made(
         P(_costs_note, cls='note'), plain(_own(records, common), 'What each kind of models has of its own'),
         *([P(f'No record.json: {", ".join(silent)}.')] if silent else [])]
 
+# %% ../nbs/41_report.ipynb #42448685
 def _own(records, common):
     "What each population has of its own, but for its name"
     found = {}
@@ -299,6 +307,7 @@ def _numbers(data_path, found, levels, quality):
         section('Verdicts', Ul(*verdicts)), section('Figures', *pictures(data_path, found, quality)),
         section('Accuracy and cost', *sortable(quality, accuracy_columns(quality), 'Means over the models.')))
 
+# %% ../nbs/41_report.ipynb #32402273
 def _origin(data_path, rows, levels):
     "The part of the page that tells where the numbers come from"
     names = list(rows.approach[1:])
@@ -307,6 +316,7 @@ def _origin(data_path, rows, levels):
         section('How the models were made', *made(about)), section('Files', *files_read(data_path, names)),
         section('Versions', P('Of the software that made this page', cls='note'), plain(made_with(), 'Versions')))
 
+# %% ../nbs/41_report.ipynb #a94e0494
 def report(
     data_path, # folder in the published layout
     found: tuple, # as returned by `audit.result.audit`

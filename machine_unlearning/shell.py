@@ -22,10 +22,12 @@ def _start(
         sys.exit(_says(f'mu_{name}: needs the laboratory, and {e.name} is not installed: {wanted}'))
     return getattr(module, f'mu_{name}').main(argv)
 
+# %% ../nbs/61_shell.ipynb #7d738c55
 def _says(line):
     print(line, file=sys.stderr)
     return 2
 
+# %% ../nbs/61_shell.ipynb #4fb836fb
 def __getattr__(name):
     module = name.removeprefix('mu_')
     if name == module or module not in _lab: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

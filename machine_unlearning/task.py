@@ -192,6 +192,7 @@ def face_age(
 # %% ../nbs/17_task.ipynb #deb30b6e
 tasks = {'digits': digits, 'cifar10': cifar10, 'face-age': face_age}
 
+# %% ../nbs/17_task.ipynb #7ff46b35
 def find_task(
     name: str, # a key of `tasks`, or `module:function` of your own
 ) -> callable: # makes the task
@@ -204,6 +205,7 @@ def find_task(
     if callable(f): return f
     raise ValueError(f'task {name}: expected a function that makes a Task, found {type(f).__name__}')
 
+# %% ../nbs/17_task.ipynb #b38a43b6
 def make_task(
     name: str, # a key of `tasks`, or `module:function` of your own
     **options, # for the function; None leaves its default
@@ -229,12 +231,14 @@ def choose_forget(
     share = _share(forget, n)
     return random_forget(n, share, gen) if task.train.subject is None else by_person(task.train, share, gen)
 
+# %% ../nbs/17_task.ipynb #b6c3a7be
 def _is_number(value):
     if not isinstance(value, (str, Path)) and np.ndim(value): return False # numpy and torch take [5] for 5
     try: float(value)
     except (TypeError, ValueError): return False
     return True
 
+# %% ../nbs/17_task.ipynb #52d16b78
 def _share(forget, n):
     "A share of D, also from a number of examples"
     if not isinstance(forget, numbers.Integral) or isinstance(forget, bool): return float(forget)
@@ -252,6 +256,7 @@ class Split:
 
     def __iter__(self): return iter((self.retain, self.forget, self.control, self.test))
 
+# %% ../nbs/17_task.ipynb #0bcb71e0
 def split(
     task: Task,
     forget=None, # share of D, number of examples, indices, a mask, a file of them, or None for the task's own share

@@ -46,6 +46,7 @@ class Recipe:
         _set(self, 'optimizer', str, 'sgd or adam', lambda v: v in ('sgd', 'adam'))
         if not self.lr: warnings.warn('recipe: with a learning rate of 0, networks stay as they begin', stacklevel=3)
 
+# %% ../nbs/16_train.ipynb #e77a8c7f
 def _set(recipe, name, kind, wanted, fits):
     "Turn a field into Python's own type, from numpy's or torch's, and refuse what it must not be"
     given = getattr(recipe, name)
@@ -199,11 +200,13 @@ def reducible(
     if any(p.name == 'reduction' or p.kind == p.VAR_KEYWORD for p in known): return loss
     return functools.partial(_by_attribute if hasattr(loss, 'reduction') else _one_by_one, loss)
 
+# %% ../nbs/16_train.ipynb #87b26991
 def _by_attribute(loss, output, y, reduction='mean'):
     loss = copy.copy(loss)
     loss.reduction = reduction
     return loss(output, y)
 
+# %% ../nbs/16_train.ipynb #4510eb6b
 def _one_by_one(loss, output, y, reduction='mean'):
     if reduction == 'mean': return loss(output, y)
     each = torch.stack([loss(output[i:i+1], y[i:i+1]) for i in range(len(y))])
@@ -262,6 +265,7 @@ def per_epoch(
     "Count the steps of an epoch"
     return -(-len(data)//recipe.batch)
 
+# %% ../nbs/16_train.ipynb #1a4f4b21
 def _steps(data, recipe, transform, gen, speed, state):
     "The batches of a training from where it stopped, each with the generator's state at the start of its epoch"
     each,begin = per_epoch(data, recipe), state.get('step', 0)
@@ -276,6 +280,7 @@ def _steps(data, recipe, transform, gen, speed, state):
             if speed.channels_last and x.ndim == 4: x = x.contiguous(memory_format=torch.channels_last)
             yield Batch(x, y, i, step, each*recipe.epochs), start
 
+# %% ../nbs/16_train.ipynb #e5d001c7
 def _check(loss, batch, recipe):
     "Look at the loss once per epoch: looking makes a GPU wait"
     epoch,rest = divmod(batch.step+1, batch.steps//recipe.epochs)

@@ -158,6 +158,7 @@ def _read_trials(path):
     try: return json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError): return []
 
+# %% ../nbs/53_tune.ipynb #3e92be87
 @patch
 def tune(self:_Search,
     job: Job, # its name is the approach
@@ -241,6 +242,7 @@ def _checked(trials, models, population, workers, time_budget):
     except ImportError: raise ValueError("mu_tune needs Optuna: pip install 'machine_unlearning[tune]'") from None
     return stop_at(time_budget)
 
+# %% ../nbs/53_tune.ipynb #bd3927da
 @lab_command
 @delegates(make_plan, but='approaches, originals, settings, n')
 def mu_tune(

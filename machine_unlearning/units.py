@@ -7,7 +7,7 @@ __all__ = ['write_unit', 'read_unit', 'load_model', 'whole_or_aside', 'write_set
            'check_place', 'check_out', 'is_larger']
 
 # %% ../nbs/23_units.ipynb #432a6549
-import functools, hashlib, json, os, sys
+import functools, hashlib, json, sys
 import torch
 from dataclasses import replace
 from pathlib import Path

@@ -13,6 +13,7 @@ from pathlib import Path
 _declared = [] # a library of operators ends with its object
 _signature = 'Tensor dets, Tensor scores, float iou_threshold'
 
+# %% ../nbs/13_vision.ipynb #50d3df17
 def torchvision(
     name, # module inside torchvision, such as `models` or `transforms`
 ):
@@ -25,6 +26,7 @@ def torchvision(
     try: return importlib.import_module(f'torchvision.{name}')
     except (ImportError, RuntimeError, AttributeError) as e: raise ImportError(_advice(name, e)) from e
 
+# %% ../nbs/13_vision.ipynb #993fba53
 def _advice(name, error):
     "What to do when torchvision cannot be imported"
     if isinstance(error, ModuleNotFoundError) and error.name == 'torchvision':

@@ -45,7 +45,7 @@ def test_own_task(tmp_path):
     r = subprocess.run([*call[:3], '--help'], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert '--shift SHIFT' in r.stdout and '(default: 2.0)' in r.stdout
 
-def test_a_moment_is_enough(tmp_path):
+def test_a_moment_is_enough(tmp_path, capsys):
     "Every call makes a model, or an epoch of one, however short its time"
     plan = make_plan(out=tmp_path, approaches='finetune', n=2, epochs=2, width=2, limit=200)
     said = []
@@ -54,7 +54,8 @@ def test_a_moment_is_enough(tmp_path):
         except Paused as e: said.append(str(e))
         else: break
     assert 6 <= len(said) < 17 and (tmp_path/'finetune'/'logits_unlearn.npy').is_file(), said
-    assert said[0] == '0 models made in 1e-06 s, 1 begun, 6 of 6 left; the same call goes on'
+    assert said[0] == '6 of 6 models are left after 1e-06 s; the same call goes on'
+    assert '0 models made in this call, 1 begun\n' in capsys.readouterr().err
 
 def test_cifar10(shared, tmp_path):
     data = tmp_path/'data'

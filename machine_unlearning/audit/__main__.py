@@ -60,6 +60,7 @@ def _save_figures(*what):
     from machine_unlearning.audit.figures import save_figures # takes a second, so not before it is needed
     return save_figures(*what)
 
+# %% ../../nbs/audit/60_mu_audit.ipynb #a464244a
 @command
 def mu_audit(
     data_path: str, # folder with logits_retain.npy, metrics.csv and one folder per approach

@@ -18,6 +18,7 @@ def _lowest_fnr(fpr, eps, delta):
     "The smallest FNR that (ε, δ)-closeness allows at an FPR"
     return np.clip(np.maximum((1-delta-fpr)*np.exp(-eps), 1-delta-fpr*np.exp(eps)), 0, 1)
 
+# %% ../../nbs/audit/12_bayes.ipynb #2a855fdb
 class _Region:
     "Posterior probability that the error rates are possible under (ε, δ), for P pairs of counts"
     nodes = 256 # equally probable slices of the posterior of FPR
@@ -87,6 +88,7 @@ def _known(n_retain, n_unlearn, alpha, delta):
     "Ends that were computed before, by pair of counts: approaches of one record share most of theirs"
     return {}
 
+# %% ../../nbs/audit/12_bayes.ipynb #5ed69960
 def beta_interval(
     fp, # retrained models that a rule calls unlearned; may be an array
     fn, # unlearned models that it calls retrained

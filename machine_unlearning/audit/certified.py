@@ -134,6 +134,7 @@ def _passages(n, ahead, eps, delta, k):
     chosen = _ln_choose(n, ahead) + _ln_choose(n-ahead, rest)
     return chosen + special.xlogy(ahead, delta) + rest*(eps + np.log(c)) + (n-ahead-rest)*np.log(c)
 
+# %% ../../nbs/audit/11_certified.ipynb #10cc35d2
 def _half(limit, m, eps, delta, tolerance, k, j):
     "Probability (E, K, J) of k models in the upper groups, times the quiet share of their interleavings with j others"
     n,centre = limit.shape[1]-1, j[-1]//2
@@ -224,12 +225,14 @@ def _kept(path, shape):
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error): return None
     return steps.astype(int) if steps.shape == shape and steps.dtype == np.uint16 else None
 
+# %% ../../nbs/audit/11_certified.ipynb #5914e0cf
 def _keep(path, steps):
     "Save a table of steps, if that can be done"
     try:
         with atomic(path) as tmp, open(tmp, 'wb') as f: np.savez_compressed(f, steps=steps.astype(np.uint16))
     except (OSError, ValueError): pass                         # a cache that cannot be written is none
 
+# %% ../../nbs/audit/11_certified.ipynb #f5378049
 def _cached_steps(n, m, alpha, delta):
     "`_grid_steps` from the user's cache folder; small tables are made faster than read"
     if n+m < 64: return _grid_steps(n, m, alpha, delta)
@@ -262,6 +265,7 @@ def _hull_table(n_retain, n_unlearn, alpha, delta, k):
     above = epsilon_from_counts(up, n_unlearn-down, n_retain, n_unlearn, alpha/(2*k), delta)
     return np.maximum(above, above[::-1, ::-1])
 
+# %% ../../nbs/audit/11_certified.ipynb #47225a4f
 def _simultaneous(code, N, M, alpha, delta):
     return simultaneous_table(N, M, alpha, delta).ravel()[code].max(1)
 
@@ -270,8 +274,10 @@ def _hull(code, N, M, alpha, delta):
     tables = np.stack([_hull_table(N, M, alpha, delta, k).ravel() for k in range(1, size.max()+1)])
     return tables[size[:, None]-1, code].max(1)
 
+# %% ../../nbs/audit/11_certified.ipynb #aa103978
 _rules = dict(simultaneous=_simultaneous, hull=_hull)
 
+# %% ../../nbs/audit/11_certified.ipynb #f537e3de
 def certified(
     retain, # (S, N), a score of N retrained models
     unlearn, # (S, M), the same score of M unlearned models

@@ -39,6 +39,7 @@ def competition_epsilon(
     found = [_best_rule(retain[s], unlearn[s], table, slack) for s in blocks((len(retain), N+M, 1), values=2**20)]
     return np.concatenate(found)
 
+# %% ../../nbs/audit/10_competition.ipynb #55cee89e
 def _best_rule(retain, unlearn, table, slack):
     code,above,below = cuts(retain, unlearn)
     half = len(table)//2

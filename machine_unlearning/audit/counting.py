@@ -18,12 +18,14 @@ def _edges(scores, order):
     edge[:, -1] = -np.inf
     return edge[:, :-1], edge[:, 1:]
 
+# %% ../../nbs/audit/01_counting.ipynb #4db80b8f
 def _merge(tied, *arrays):
     "Repeat the last cut above a place where no threshold separates two equal scores"
     if not tied.any(): return arrays
     place = np.maximum.accumulate(np.where(tied, 0, np.arange(tied.shape[1])), axis=1)
     return tuple(np.take_along_axis(a, place, 1) for a in arrays)
 
+# %% ../../nbs/audit/01_counting.ipynb #00e8cb77
 def cuts(
     retain, # (S, N), a score of the retrained models
     unlearn, # (S, M), the same of the unlearned models

@@ -57,6 +57,7 @@ def _mark(ax, y, r, edge):
     ax.plot(r.certified_median, y, 'd', color=color, mfc='white', ms=6)
     ax.plot([r.certified_ceiling]*2, [y-.4, y+.4], ':', color='.3', lw=1)
 
+# %% ../../nbs/audit/52_figures.ipynb #beb41c12
 def _forest_legend(fig, ax, table):
     "Explain the marks that there are"
     ends = ' and its interval over models' if np.isfinite(table.epsilon_low).any() else ''
@@ -66,6 +67,7 @@ def _forest_legend(fig, ax, table):
     ax.plot([], [], ':', color='.3', label='most that can be certified')
     fig.legend(frameon=False, fontsize=7, ncols=2, loc='lower center', borderaxespad=1.2)
 
+# %% ../../nbs/audit/52_figures.ipynb #97ae74e8
 def forest(
     table, # DataFrame with a row per approach
 ):
@@ -88,6 +90,7 @@ def _curves(ax, name, by):
     ax.plot(by['forget'].sizes, by['forget'].auc, label=legible(name), **look)
     if 'control' in by: ax.plot(by['control'].sizes, by['control'].auc, ls='--', alpha=.5, **look)
 
+# %% ../../nbs/audit/52_figures.ipynb #e34a8ca1
 def accuracy_by_size(
     sets, # name to dict of `SetAttack` for `forget` and perhaps `control`
 ):
@@ -158,6 +161,7 @@ def _allowed(x, eps, delta):
     "Lowest FNR that (ε, δ) allows at an FPR"
     return np.maximum(0, np.maximum(1-delta-np.exp(eps)*x, np.exp(-eps)*(1-delta-x)))
 
+# %% ../../nbs/audit/52_figures.ipynb #64c4f50f
 def _trade_off_panel(ax, h, name, delta):
     "Draw the curve of one example from its statistic, (1, N) and (1, M); returns its ε"
     eps,x = epsilon(*h, delta)[0], np.linspace(0, 1, 200)
@@ -168,6 +172,7 @@ def _trade_off_panel(ax, h, name, delta):
     ax.set(xlabel='FPR', xlim=(0, 1), ylim=(0, 1))
     return eps
 
+# %% ../../nbs/audit/52_figures.ipynb #8b2ff8d4
 def trade_off(
     retain, # (S, N+1, C), logits of retrained models
     unlearn, # (S, M+1, C), logits of unlearned models
@@ -198,6 +203,7 @@ def _figures(data_path, table, tables, sets, delta, kind):
         examples = three_examples(tables[name].epsilon.to_numpy())
         yield f'trade_off_{name}', trade_off(retain, unlearn, name, delta, examples)
 
+# %% ../../nbs/audit/52_figures.ipynb #a8b90721
 def save_figures(
     data_path, # folder in the published layout
     table, # as returned by `audit.result.audit`, like the next two

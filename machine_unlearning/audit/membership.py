@@ -33,6 +33,7 @@ class Membership(NamedTuple):
     accuracy_each: np.ndarray # (S,), balanced, over the models of one example
     auc_each: np.ndarray      # (S,), within folds
 
+# %% ../../nbs/audit/17_membership.ipynb #fdfeb71d
 def _by_fold(retain, unlearn, labels):
     "All pairs of example and model of every fold: a list of retrained and unlearned scores, flat"
     fold_r,fold_u = labels
@@ -47,6 +48,7 @@ def pooled_auc(
     flat = _by_fold(retain, unlearn, labels)
     return float(np.average([auc(r[None], u[None])[0] for r,u in flat], weights=[len(r)*len(u) for r,u in flat]))
 
+# %% ../../nbs/audit/17_membership.ipynb #3c1d5829
 def measure(
     retain, # (S, N), cross-fitted attack scores of retrained models
     unlearn, # (S, M), cross-fitted attack scores of unlearned models

@@ -23,6 +23,7 @@ def differing(
     spacing = np.spacing(np.minimum(abs(mean[:, 0]), 1e38).astype(np.float32)).astype(float)
     return least > np.maximum((n-2)*spacing**2, 1e-13*squares)
 
+# %% ../../nbs/audit/16_memory.ipynb #b58c851b
 def mean_z(
     retain, # (S, N), a score of N ≥ 4 retrained models
     models=None, # (S, M), the same of other models; None for the retrained ones, each left out of its own reference
@@ -34,6 +35,7 @@ def mean_z(
     total,used = (sum(p) for p in zip(*parts))
     return total/used if used else np.full(others.shape[1], np.nan)
 
+# %% ../../nbs/audit/16_memory.ipynb #47de37c7
 def _sum_z(retain, models):
     "Sum over the examples that can be standardised (M,), and their number"
     use,n = differing(retain), retain.shape[1]
@@ -78,6 +80,7 @@ def _luck(t, draws, rng):
     "What one of these models has more than their mean; retrained models are the best guess without originals"
     return t[rng.integers(0, len(t), draws)] - t.mean()
 
+# %% ../../nbs/audit/16_memory.ipynb #74a56a24
 def memory_left(
     t_retain, # (N,), T of the retrained models
     t_unlearn, # (M,), T of the approach's models
@@ -101,7 +104,6 @@ def memory_left(
         if np.percentile(wholes, tail[0]) > 0: left = [gap/whole, *np.percentile(gaps/wholes, tail)]
     return Memory(*map(float, (gap, *np.percentile(gaps, tail), *left, auc(t_retain[None], t_unlearn[None])[0])))
 
-
 # %% ../../nbs/audit/16_memory.ipynb #98bbdebd
 def _standard_gaps(both, labels):
     "Per labelling, the sum over examples of (mean of labelled − mean of others)/std of others, and their number"
@@ -115,6 +117,7 @@ def _standard_gaps(both, labels):
     use = around > np.maximum((n-1)*spacing**2, 1e-13*squares)  # the others differ by more than rounding
     return np.where(use, (mean_u - mean_r)/np.sqrt(np.where(use, around/(n-1), 1)), 0).sum(0), use.sum(0)
 
+# %% ../../nbs/audit/16_memory.ipynb #851ff135
 def _mean_gaps(retain, unlearn, labels):
     "Mean standardised gap (B,) of every labelling over the examples that have one; 0 without any"
     some = blocks((len(retain), len(labels), 4))

@@ -55,6 +55,7 @@ class Excess(NamedTuple):
     excess: float  # difference; NaN where either is infinite
     p_value: float
 
+# %% ../../nbs/audit/14_permutation.ipynb #0adfd986
 def epsilon_excess(
     retain, # (S, N), a score of N retrained models
     unlearn, # (S, M), the same of M unlearned models

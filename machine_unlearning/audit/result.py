@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import NamedTuple
 from fastcore.basics import patch
 from tqdm import tqdm
@@ -35,7 +34,7 @@ from .scores import score
 from .set_attack import set_attack
 from ..core import check_seed, number
 from ..layout import approaches, check_labels, check_pair, check_values, files, find_approach
-from ..layout import read_logits, read_record, regression
+from ..layout import read_record, regression
 from ..logits import blocks, check_alpha, check_delta, read_block, statistic
 
 # %% ../../nbs/audit/51_result.ipynb #ab8547f0
@@ -89,6 +88,7 @@ class _Kept(NamedTuple):
     scores: np.ndarray    # (S, N), the confidence, or the residual of models that answer with a number
     truth: np.ndarray     # (S, C), one-hot labels, or true values
 
+# %% ../../nbs/audit/51_result.ipynb #7caacfba
 def _checked_blocks(p):
     "Read the logits block by block"
     for s in blocks(p.logits.shape):
@@ -101,6 +101,7 @@ def _keep(p):
     parts = [(statistic(z), score(z), z[:, 0]) for z in _checked_blocks(p)]
     return _Kept(*map(np.concatenate, zip(*parts)))
 
+# %% ../../nbs/audit/51_result.ipynb #67ba94bd
 def _count_distinct(p):
     "Count the models without their copies"
     prints = [hashlib.blake2b() for _ in range(p.n)]
@@ -235,6 +236,7 @@ def _bounds(r, u, levels, S):
         certified_corrected=certified(r, u, alpha/S, delta), gaussian_epsilon=gdp_epsilon(r, u, alpha, delta),
         gaussian_p=gaussian_p_value(r, u))
 
+# %% ../../nbs/audit/51_result.ipynb #d24708d6
 def per_example(
     pair: Pair,
 ) -> pd.DataFrame: # a row per example
@@ -244,6 +246,7 @@ def per_example(
     table = pd.DataFrame({k: np.concatenate([f[k] for f in found]) for k in found[0]})
     return table.assign(epsilon=epsilon(*pair.each('statistics'), pair.levels.delta), label=pair.retain.labels)
 
+# %% ../../nbs/audit/51_result.ipynb #5d2d0a28
 def examples_row(
     table: pd.DataFrame, # of `per_example`
     alpha: float, # level at which the Gaussian assumption is rejected
@@ -275,6 +278,7 @@ def _null_row(h, levels):
     return dict(epsilon_low=interval.low, epsilon_high=interval.high, floor=excess.null, excess=excess.excess,
         p_value=test.p_value)
 
+# %% ../../nbs/audit/51_result.ipynb #9c8dcefe
 def _lira_row(scores, levels):
     "Infer membership"
     lira = u_lira(*scores, seed=levels.seed)
@@ -282,6 +286,7 @@ def _lira_row(scores, levels):
     return dict(lira_accuracy=lira.accuracy, lira_auc=lira.auc, lira_auc_low=interval.low, lira_auc_high=interval.high,
         lira_tpr_1=lira.tpr[.01], lira_tpr_01=lira.tpr[.001])
 
+# %% ../../nbs/audit/51_result.ipynb #a0dbdee0
 def _klom_row(scores, levels):
     "Compare histograms"
     found = klom_audit(*scores, seed=levels.seed)
@@ -420,6 +425,7 @@ findings = dict(
     chance='the halves of the retrained models differ, which is chance: a warning about so few models',
     few='too few models to say')
 
+# %% ../../nbs/audit/51_result.ipynb #1ab67133
 def _told(row, alpha): return np.isfinite(row['k90']) or row['p_value'] <= alpha
 
 def _without_share(row, alpha, originals):
@@ -428,6 +434,7 @@ def _without_share(row, alpha, originals):
     if originals: return 'few' # not even the originals' memory is shown
     return 'changed' if _told(row, alpha) else 'same'
 
+# %% ../../nbs/audit/51_result.ipynb #58115772
 def finding(
     row: dict, # of `audit_row`
     alpha=.05, # level of the tests
@@ -447,6 +454,7 @@ _lower = 'scores on the forget set are lower than after retraining'
 
 def _per_cent(row, key): return number(100*row[key], 0)
 
+# %% ../../nbs/audit/51_result.ipynb #a283ac35
 def memory_words(
     row: dict, # of `audit_row`
     alpha=.05, # level of the test
@@ -463,6 +471,7 @@ def memory_words(
     what = 'no memory can be shown' if row['memory_left_high'] >= 0 else too_much
     return f'{what} ({left} %, {low} to {high}{note})'
 
+# %% ../../nbs/audit/51_result.ipynb #012dee05
 def _gap_words(row, alpha, originals):
     "What can be said without a share of memory"
     why = 'the originals themselves show none' if originals else 'there are no originals to compare with'
@@ -552,6 +561,7 @@ def pairs_of(
         found.append(Pair(retain, read_population(data_path, n, kind), levels, *there))
     return [_named(p.check, data_path, p.unlearn.name) for p in found]
 
+# %% ../../nbs/audit/51_result.ipynb #1d690589
 def _named(f, data_path, name):
     "Run `f`; what is wrong is told with the approach"
     try: return f()
@@ -586,6 +596,7 @@ def judge(
     if row['approach'] == 'baseline': return row | _of_halves(row, sets, *said), table, sets
     return row | dict(finding=finding(row, *said), verdict=verdict(row, sets, *said)), table, sets
 
+# %% ../../nbs/audit/51_result.ipynb #4d5c825d
 def _of_halves(row, sets, *said):
     "What is said about halves of one population, which differ by chance only"
     found = finding(row, *said)
@@ -596,6 +607,7 @@ def _answers(pairs, data_path, executor):
     ask = [partial(_named, partial(judge, p), data_path, p.unlearn.name) for p in pairs]
     return [executor.submit(f).result for f in ask] if executor else ask
 
+# %% ../../nbs/audit/51_result.ipynb #f055bef5
 def audit(
     data_path, # folder in the published layout
     chosen=None, # names of approaches, None for all

@@ -161,6 +161,7 @@ class Method:
                 raise ValueError(f'{self.name}: needs {need!r}, expected some of {", ".join(needed)}')
         for name,span in self.ranges.items(): _check_range(self, name, *span)
 
+# %% ../../nbs/unlearn/00_core.ipynb #9a178e92
 def _check_range(method, name, kind, low, high):
     "Refuse a range of no hyper-parameter and an empty one"
     if name not in method.defaults():
@@ -196,6 +197,7 @@ layer_kinds = nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear
 
 def _trainable(module): return any(p.requires_grad for p in module.parameters())
 
+# %% ../../nbs/unlearn/00_core.ipynb #f4f4ddd8
 def _has(need, model, x):
     "Tell whether a network has what a method needs"
     if need == 'head':
@@ -205,6 +207,7 @@ def _has(need, model, x):
     found = convolutions(model, x) if need == 'convolutions' else called(model, x, layer_kinds)
     return any(_trainable(m) for _,m in found)
 
+# %% ../../nbs/unlearn/00_core.ipynb #28554082
 def check_regression(
     names, # of registered methods
     regression: bool, # whether numbers are to be unlearned
@@ -214,6 +217,7 @@ def check_regression(
         others = ', '.join(n for n,m in methods.items() if m.regression)
         raise ValueError(f'{", ".join(bad)}: for classes only; numbers can be unlearned by {others}')
 
+# %% ../../nbs/unlearn/00_core.ipynb #9966da52
 def _check_network(model):
     "Refuse networks that no method can train"
     kind = type(model).__name__
@@ -221,6 +225,7 @@ def _check_network(model):
         raise ValueError(f'{kind}: a scripted network cannot be copied and trained; give the network it was made from')
     if not _trainable(model): raise ValueError(f'{kind}: expected trainable weights, found none')
 
+# %% ../../nbs/unlearn/00_core.ipynb #b58d492f
 def check(
     names, # of registered methods
     model, # any network
@@ -248,11 +253,13 @@ def _same(a, b):
     a,b = a.state_dict(), b.state_dict()
     return a.keys() == b.keys() and all(torch.equal(v, b[k]) for k,v in a.items())
 
+# %% ../../nbs/unlearn/00_core.ipynb #016003e4
 def _check_finite(model):
     "Refuse what came out when it is no network any more"
     bad = [n for n,v in model.state_dict().items() if v.is_floating_point() and not v.isfinite().all()]
     if bad: raise FloatingPointError(f'{bad[0]} is not finite')
 
+# %% ../../nbs/unlearn/00_core.ipynb #995cd7f5
 def _answer(name, model, request, hp):
     "Call a method; `FloatingPointError` names it"
     try:
@@ -261,12 +268,14 @@ def _answer(name, model, request, hp):
     except FloatingPointError as e: raise FloatingPointError(f'{name}: {e}') from e
     return model
 
+# %% ../../nbs/unlearn/00_core.ipynb #7d507c2c
 def _check_call(name, hp):
     "Refuse unknown methods and hyper-parameters"
     if name not in methods: raise ValueError(f'expected a method of {", ".join(methods)}, found {name!r}')
     for k in hp.keys() - methods[name].defaults().keys():
         raise ValueError(f'{name}: has no {k}, expected some of {", ".join(methods[name].defaults()) or "none"}')
 
+# %% ../../nbs/unlearn/00_core.ipynb #c834125e
 def unlearn(
     name: str, # of a registered method
     model, # the original; it is not changed

@@ -80,6 +80,7 @@ def _one_by_one(model, weights, objective, x, y):
     each = [of(x[i:i+1], y[i:i+1]) for i in range(len(y))]
     return dict(zip(weights, map(torch.stack, zip(*each))))
 
+# %% ../../nbs/unlearn/02_gradients.ipynb #1185a8b2
 def _gradients(model, weights, objective, x, y):
     "Gradients of a few examples, at once where the network's layers allow it"
     with differentiable(model):
@@ -87,6 +88,7 @@ def _gradients(model, weights, objective, x, y):
         except (RuntimeError, TypeError, NotImplementedError): # vmap knows no recurrent layers, for instance
             return _one_by_one(model, weights, objective, x, y)
 
+# %% ../../nbs/unlearn/02_gradients.ipynb #12da4a2b
 def per_example(
     model, # any network; it is put into evaluation mode
     data: Data, # examples, which are not augmented

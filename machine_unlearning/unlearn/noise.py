@@ -57,6 +57,7 @@ def _shake(weights, std, gen):
     "Add Gaussian noise to parameters"
     for w in weights: w += gaussian(w, std, gen)
 
+# %% ../../nbs/unlearn/18_noise.ipynb #ecf7a9f5
 @method('Repeated noise injection (RNI)', reads=['retain'], paper='Team Sun, NeurIPS 2023 unlearning competition',
     link='https://arxiv.org/abs/2406.09073', needs=['head'],
     ranges=dict(noise=('log', 1e-3, .3), share=('float', .1, 1), tensors=('int', 1, 20),

@@ -119,6 +119,7 @@ def _reset(module):
     for name in 'reset_parameters', '_reset_parameters': # attention has only the second
         if hasattr(module, name): return getattr(module, name)()
 
+# %% ../../nbs/unlearn/01_weights.ipynb #36e6b2d9
 @torch.no_grad()
 def _blank(model):
     "A copy of a network with fresh trainable parameters, NaN where no module makes any"
@@ -130,6 +131,7 @@ def _blank(model):
         if not p.requires_grad: p.copy_(old)
     return twin
 
+# %% ../../nbs/unlearn/01_weights.ipynb #0c25d2df
 def _made(model, request):
     "A network as it is before training, from the factory or else from its modules"
     seed = torch.randint(2**62, (1,), generator=request.gen).item()
@@ -195,6 +197,7 @@ def _meets(conv, shape):
         total = conv._conv_forward(torch.ones(shape).to(kernel), kernel, None).sum()
         return torch.autograd.grad(total, kernel)[0] != 0
 
+# %% ../../nbs/unlearn/01_weights.ipynb #2c82ef11
 def used(
     model, # any network
     request: Request, # its first retain example is what the network runs on
