@@ -133,7 +133,8 @@ def check_guard():
 # %% ../nbs/20_engine.ipynb #b818f529
 def _stop(signum, frame):
     "Leave: at once between two jobs, and through the job's clean-up during one"
-    for s in signal.SIGINT, signal.SIGTERM: signal.signal(s, signal.SIG_IGN) # the clean-up is not disturbed
+    # the clean-up is not disturbed; SIG_IGN would make Python complain of a signal that is pending
+    for s in signal.SIGINT, signal.SIGTERM: signal.signal(s, lambda *_: None)
     while frame:
         if frame.f_code is attempt.__code__: raise _Stopped
         frame = frame.f_back
