@@ -15,7 +15,9 @@ from pathlib import Path
 from fastcore.xml import Code, H1, Header, Li, P, Small, Span, Strong, Table, Tbody, Td, Th, Thead, Tr, Ul
 from .attack import budget, passes, percent, row_of
 from .audit.columns import Column, columns, count, decisive, typeset, wrapped
-from .audit.result import Levels, audit, bar, examples_words, finding_lines, findings, side_by_side
+from .audit.pair import Levels
+from .audit.result import audit, bar, side_by_side
+from .audit.verdict import examples_words, finding_lines, findings
 from .core import atomic, check_file, command, number, versions
 from .layout import approaches, choose, files, read_about, read_record, references
 from .page import named, picture, plain, scroll, section, sortable, text, whole

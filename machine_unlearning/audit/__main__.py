@@ -9,7 +9,9 @@ __all__ = ['show', 'summary', 'mu_audit']
 import os, sys
 from pathlib import Path
 from .columns import ascii_words, decisive, interval_of, value_of, wrapped
-from .result import Levels, audit, bar, finding_lines, side_by_side
+from .pair import Levels
+from .result import audit, bar, side_by_side
+from .verdict import finding_lines
 from ..core import atomic, check_file, command, printable
 from ..layout import choose
 
