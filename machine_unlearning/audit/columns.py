@@ -165,16 +165,27 @@ _alike = _read("""
 # %% ../../nbs/audit/50_columns.ipynb #239cef84
 _remembered = _read("""
     memory_left | memory left | % | per_cent | low | interval=memory_left
-        Left of the originals' memory of the forget set, drift cancelled: 0 % is retrained, 100 % nothing forgotten.
+        Left of the originals' memory of the forget set, drift taken off: 0 % is retrained, 100 % nothing forgotten.
+    memory_ranked | memory left by ranks | % | per_cent | low | interval=memory_ranked
+        The same from the order in which each model puts the examples, which no rescaling of its outputs changes.
     memory_gap | memory gap | standard deviations | number | low | interval=memory_gap
         The gap of memory itself, in standard deviations of a retrained model's score.
+    memory_ranked_gap | memory gap by ranks | standard deviations | number | low | interval=memory_ranked_gap
+        The gap of memory in the order of the examples, in standard deviations over retrained models.
     memory_auc | memory AUC | - | number | low
         Chance that an unlearned model remembers more than a retrained one; 0.5 where both remember the same.
     memory_p | memory p | - | thousandths | high
-        Permutation test of the claim that unlearned models remember as retrained ones do.
+        Test that the models treat forget examples as control examples: their labels are shuffled within classes.
+    memory_energy | memory in any direction | % | per_cent | low
+        Left of the originals' memory where better and worse answers on forget examples do not cancel; blank if faint.
+    memory_energy_p | p in any direction | - | thousandths | high
+        The same test, where better and worse answers do not cancel.
+    mix | other classes | % | per_cent | low
+        Share of the control examples that would have to be of another class for the forget set's mix of classes.
     memory_certified | memory certified | nats | number | low
         Lower bound on ε from the memory of each model.""")
 
+# %% ../../nbs/audit/50_columns.ipynb #90ad6060
 _words = _read("""
     finding | finding | - | text | -
         What the numbers come to, in a plain sentence.

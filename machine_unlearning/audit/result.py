@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
 from tqdm import tqdm
-from .memory import memory
 from .pair import Levels, Pair, read_population
 from .row import audit_row
 from .verdict import finding, verdict
@@ -46,10 +45,9 @@ def _named(f, data_path, name):
     except ValueError as e: raise ValueError(f'{data_path}/{name}: {e}') from e
 
 def _originals(data_path, retain, kind):
-    "T of the models trained on all of D; None without a control set"
+    "Models trained on all of D; None without a control set"
     pair = Pair(retain, read_population(data_path, 'original', kind)).check()
-    if pair.control is None: return None
-    return memory(*(p.closeness for kind in (retain, pair.unlearn) for p in (kind, kind.on_control)))
+    return None if pair.control is None else pair.unlearn
 
 # %% ../../nbs/audit/54_result.ipynb #2c84f8bf
 def bar(approaches):
