@@ -53,8 +53,8 @@ def _read(
     for head,meaning in zip(map(_fields, lines[::2]), lines[1::2]):
         (key,heading,unit,way,better),more = head[:5], ' '.join(head[5:]).split()
         interval = next((m.removeprefix('interval=') for m in more if '=' in m), '')
-        bound = next((m for m in more if m in ('lower', 'upper')), '')
-        found.append(Column(key, heading, meaning.strip(), unit, _ways[way], better, interval, 'control' in more, bound))
+        rest = interval, 'control' in more, next((m for m in more if m in ('lower', 'upper')), '')
+        found.append(Column(key, heading, meaning.strip(), unit, _ways[way], better, *rest))
     return found
 
 # %% ../../nbs/audit/50_columns.ipynb #040a8d8b
