@@ -23,6 +23,7 @@ class Column(NamedTuple):
     better: str = ''          # 'low' or 'high'; empty where neither is better
     interval: str = ''        # `<interval>_low` and `<interval>_high` hold its interval over models
     control: bool = False     # measured on the control set, too, as `control_<key>`
+    bound: str = ''           # 'lower' or 'upper' where the value is one end of what is possible, no estimate
 
 # %% ../../nbs/audit/50_columns.ipynb #a700a9b0
 count,thousandths = partial(number, digits=0), partial(number, digits=3)
@@ -52,7 +53,8 @@ def _read(
     for head,meaning in zip(map(_fields, lines[::2]), lines[1::2]):
         (key,heading,unit,way,better),more = head[:5], ' '.join(head[5:]).split()
         interval = next((m.removeprefix('interval=') for m in more if '=' in m), '')
-        found.append(Column(key, heading, meaning.strip(), unit, _ways[way], better, interval, 'control' in more))
+        rest = interval, 'control' in more, next((m for m in more if m in ('lower', 'upper')), '')
+        found.append(Column(key, heading, meaning.strip(), unit, _ways[way], better, *rest))
     return found
 
 # %% ../../nbs/audit/50_columns.ipynb #040a8d8b
@@ -93,27 +95,27 @@ _estimated = _read("""
 
 # %% ../../nbs/audit/50_columns.ipynb #52049da5
 _proved = _read("""
-    certified_median | certified | nats | number | low | control
+    certified_median | certified | nats | number | low | control lower
         Lower bound on the true ε of the median example; it holds with the stated confidence.
-    certified_p95 | certified, 95th percentile | nats | number | low | control
+    certified_p95 | certified, 95th percentile | nats | number | low | control lower
         Lower bound on the true ε at the 95th percentile of the examples.
-    certified_max | certified, largest | nats | number | low | control
+    certified_max | certified, largest | nats | number | low | control lower
         The largest lower bound of all examples, corrected for their number.
     certified_ceiling | of at most | nats | number | -
         The largest bound that so many models can certify.
     ceiling | most by one rule | nats | number | -
         The most that one rule, fixed beforehand and without any error, could prove.
-    hull_median | hull | nats | number | low | control
+    hull_median | hull | nats | number | low | control lower
         Bound on the median example by the rule that published figures use; that it holds is not proved.
-    gaussian_median | Gaussian | nats | number | low | control
+    gaussian_median | Gaussian | nats | number | low | control lower
         Lower bound on the ε of the median example if its trade-off curve is Gaussian.
     gaussian_rejected | not Gaussian | % | per_cent | - | control
         Share of the examples on which a Gaussian curve is rejected.""")
 
 _believed = _read("""
-    credible_low | credible, low | nats | number | low | control
+    credible_low | credible, low | nats | number | low | control lower
         Lower end of the credible interval for the ε of the median example.
-    credible_high | credible, high | nats | number | low | control
+    credible_high | credible, high | nats | number | low | control upper
         Upper end of the credible interval for the ε of the median example.""")
 
 # %% ../../nbs/audit/50_columns.ipynb #9265b3e5
@@ -124,7 +126,7 @@ _attacked = _read("""
         AUC of the attack on the whole set: 0.5 is guessing, 1 is never wrong.
     set_accuracy | set accuracy | % | per_cent | low | control
         Balanced accuracy of the attack on the whole set.
-    set_certified | set certified | nats | number | low | control
+    set_certified | set certified | nats | number | low | control lower
         Lower bound on the ε of the whole set.
     lira_auc | LiRA AUC | - | number | low | interval=lira_auc control
         AUC of U-LiRA over all pairs of an example and a model.
@@ -172,7 +174,7 @@ _remembered = _read("""
         Chance that an unlearned model remembers more than a retrained one; 0.5 where both remember the same.
     memory_p | memory p | - | thousandths | high
         Permutation test of the claim that unlearned models remember as retrained ones do.
-    memory_certified | memory certified | nats | number | low
+    memory_certified | memory certified | nats | number | low | lower
         Lower bound on ε from the memory of each model.""")
 
 _words = _read("""
@@ -188,7 +190,7 @@ def _ends(c):
     "Make the columns of an interval's ends"
     if not c.interval: return []
     side = lambda end,word: c._replace(key=f'{c.interval}_{end}', heading=f'{c.heading}, {end}', interval='',
-                                       meaning=f'{word} end of the interval over models of {c.heading}.')
+        bound=word.lower(), meaning=f'{word} end of the interval over models of {c.heading}.')
     return [side('low', 'Lower'), side('high', 'Upper')]
 
 def _on_control(c):
