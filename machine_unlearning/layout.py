@@ -6,7 +6,8 @@
 __all__ = ['kinds', 'largest', 'costs', 'references', 'published', 'Files', 'files', 'read_about', 'check_shape', 'check_kind',
            'kind_of', 'two_columns', 'read_logits', 'regression', 'check_values', 'check_pair', 'check_labels',
            'write_logits', 'measure', 'metric_columns', 'read_metrics', 'write_metrics', 'approaches', 'find_approach',
-           'choose', 'read_outputs', 'Record', 'read_record']
+           'choose', 'members_file', 'read_members', 'write_members', 'sham_folder', 'read_outputs', 'Record',
+           'read_record']
 
 # %% ../nbs/01_layout.ipynb #14398ce2
 import csv, functools, json, os, sys, warnings
@@ -50,33 +51,35 @@ def read_about(
 # %% ../nbs/01_layout.ipynb #502f0ad6
 def _check_about(path, found):
     wanted = dict(kind=(lambda v: v in kinds, 'classes or number'), title=(lambda v: isinstance(v, str), 'a text'),
-                  order=(lambda v: type(v) is int, 'a whole number'))
+                  order=(lambda v: type(v) is int, 'a whole number'),
+                  originals=(lambda v: v in ('one', 'each'), 'one or each'))
     for name,(right,what) in wanted.items():
         if found.get(name) is not None and not right(found[name]):
             raise ValueError(f'{path}: expected {what} as {name}, found {str(found[name])[:60]!r}')
 
 # %% ../nbs/01_layout.ipynb #fd787d9b
-def _map(path):
-    "Map a .npy file of floating-point numbers"
+def _map(path, types='f', what='floating-point numbers'):
+    "Map a .npy file of numbers of some types"
     if path.is_symlink() and not path.exists(): raise FileNotFoundError(f'{path}: a link that leads to no file')
     if not path.is_file(): raise FileNotFoundError(f'{path}: no such file')
     try:
         with warnings.catch_warnings(action='ignore'): z = np.load(path, mmap_mode='r', allow_pickle=False)
     except Exception as e: # a damaged header ends in almost any of them
         raise ValueError(f'{path}: not a complete .npy file of numbers ({str(e)[:200] or type(e).__name__})') from e
-    if isinstance(z, np.ndarray) and z.dtype.kind == 'f': return z
+    if isinstance(z, np.ndarray) and z.dtype.kind in types: return z
     found = getattr(z, 'dtype', type(z).__name__)
-    raise ValueError(f'{path}: expected an array of floating-point numbers, found {found}')
+    raise ValueError(f'{path}: expected an array of {what}, found {found}')
 
 # %% ../nbs/01_layout.ipynb #98c23eed
 def check_shape(
     z, # array to check
     name='logits', # for the message
+    least=2, # models
 ): # `z`
-    "Refuse an array that is not (S, N+1, C) with S ≥ 1, N ≥ 2 and C ≥ 1"
+    "Refuse an array that is not (S, N+1, C) with S ≥ 1, N ≥ 2 (or another least number) and C ≥ 1"
     if z.ndim != 3: raise ValueError(f'{name}: expected shape (S, N+1, C), found {z.shape}')
     S,N,C = z.shape[0], z.shape[1] - 1, z.shape[2]
-    if N < 2: raise ValueError(f'{name}: at least 2 models are needed, found {max(N, 0)} in shape {z.shape}')
+    if N < least: raise ValueError(f'{name}: at least {least} models are needed, found {max(N, 0)} in shape {z.shape}')
     if S < 1 or C < 1: raise ValueError(f'{name}: expected at least 1 example and 1 output, found {S} and {C}')
     return z
 
@@ -120,10 +123,11 @@ def two_columns(
 def read_logits(
     path, # a .npy file in the published layout
     kind=None, # classes or number, None for what its record.json says
+    least=2, # models
 ) -> np.ndarray: # (S, N+1, C), memory-mapped; C = 1 only for numbers
     "Map a logits file; `ValueError` or `FileNotFoundError` names the file and what is wrong with it"
     path = Path(path)
-    z = check_shape(_map(path), path)
+    z = check_shape(_map(path), path, least)
     one_logit = kind_of(z, kind or read_about(path.parent).get('kind'), path) == 'classes' and z.shape[2] == 1
     return two_columns(np.asarray(z), path) if one_logit else z
 
@@ -344,6 +348,50 @@ def choose(
     if isinstance(names, str): names = [names] if names in found else listed(names)
     return [find_approach(data_path, n).name for n in dict.fromkeys(names)]
 
+# %% ../nbs/01_layout.ipynb #2b0c69ea
+def members_file(
+    data_path, # folder in the published layout
+) -> Path: # it need not exist
+    "Return the path of the file that makes a record one of the half-split design"
+    return Path(data_path)/'members.npy'
+
+# %% ../nbs/01_layout.ipynb #0e5af1bf
+def read_members(
+    data_path, # folder in the published layout
+) -> np.ndarray: # (L, m) bool; None where the record is not of the half-split design
+    "Read which candidates each run was trained on and forgot; `ValueError` names a file that cannot be"
+    path = members_file(data_path)
+    if not path.is_symlink() and not path.exists(): return None
+    found = _map(path, 'biuf', 'yes and no')
+    if found.ndim != 2 or not found.size: raise ValueError(
+        f'{path}: expected shape (runs, candidates), found {found.shape}')
+    strange = found[~np.isin(found, (0, 1))]
+    if len(strange): raise ValueError(f'{path}: expected yes and no, or 1 and 0, found {strange[0]}')
+    _check_sizes(path, found.sum(1), found.shape[1])
+    return np.array(found, bool)
+
+# %% ../nbs/01_layout.ipynb #d8ba8613
+def _check_sizes(path, sizes, m):
+    "Refuse runs that forget no candidate or all"
+    wrong = np.flatnonzero((sizes < 1) | (sizes >= m))
+    if len(wrong): raise ValueError(f'{path}: expected 1 to {m-1} members among {m} candidates in each run, '
+                                    f'found {sizes[wrong[0]]:.0f} in run {wrong[0]}')
+
+# %% ../nbs/01_layout.ipynb #73c497ad
+def write_members(
+    data_path, # folder in the published layout
+    members, # (L, m) bool
+):
+    "Write which candidates each run was trained on and forgot, atomically"
+    with atomic(members_file(data_path)) as tmp: np.save(tmp, np.asarray(members, bool))
+
+# %% ../nbs/01_layout.ipynb #eab469f9
+def sham_folder(
+    data_path, # folder in the published layout
+) -> Path: # it need not exist; its approaches are read as those of any record
+    "Return the folder with the answers to sham requests"
+    return Path(data_path)/'sham'
+
 # %% ../nbs/01_layout.ipynb #6ed52c61
 def read_outputs(
     data_path, # folder in the published layout
@@ -351,9 +399,20 @@ def read_outputs(
     kind=None, # classes or number, None for what record.json says
 ) -> np.ndarray: # (S, N+1, C), memory-mapped
     "Map the logits of a population on the forget examples"
-    at = files(data_path, approach)
-    return read_logits(at.logits, kind or read_about(at.about.parent).get('kind') or read_about(data_path).get('kind'))
+    at,members = files(data_path, approach), read_members(data_path)
+    kind = kind or read_about(at.about.parent).get('kind') or read_about(data_path).get('kind')
+    found = read_logits(at.logits, kind, 2 if members is None else 1)
+    if members is not None: _check_members(at.logits, found, members, approach)
+    return found
 
+def _check_members(path, logits, members, approach):
+    "Refuse logits that are not on the candidates, or of more models than there are runs"
+    (L,m),(S,N) = members.shape, (logits.shape[0], logits.shape[1] - 1)
+    if S != m: raise ValueError(f'{path}: expected {m} candidates as in {members_file("").name}, found {S}')
+    if approach is not None and N > L: raise ValueError(
+        f'{path}: expected at most {L} models, one for each run in {members_file("").name}, found {N}')
+
+# %% ../nbs/01_layout.ipynb #7b07ed88
 class Record(NamedTuple):
     "Hold what is known about one population of models"
     logits: np.ndarray  # (S, N+1, C), on the forget examples
@@ -371,7 +430,7 @@ def read_record(
     at,logits = files(data_path, approach), read_outputs(data_path, approach, kind)
     control = None
     if at.control.is_file():
-        control = read_logits(at.control, 'number' if regression(logits) else 'classes')
+        control = read_logits(at.control, 'number' if regression(logits) else 'classes', 1)
         _check_control(at.control, logits, control)
     metrics = read_metrics(at.metrics, measure(logits), logits.shape[1] - 1)
     return Record(logits, control, metrics, read_about(at.about.parent))
