@@ -7,7 +7,7 @@ __all__ = ['outcomes', 'schema_version', 'headlines', 'Span', 'span', 'outcome_o
            'examine_all', 'judged_names', 'head', 'with_metrics', 'verdict_of', 'verdict_schema', 'for_json',
            'criterion_words', 'plain_words', 'markdown', 'write_verdict', 'gate', 'mu_gate']
 
-# %% ../../nbs/audit/61_gate.ipynb #31dab43c
+# %% ../../nbs/audit/61_gate.ipynb #5a14777b
 import math
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from .columns import typeset, wrapped
 from .policy import Criterion, Policy, hashes, measurable, of_metrics, read_policy, record_files
 from .result import accuracies, audit, bar, side_by_side
+from .seal import check_seal
 from ..core import atomic, check_file, command, printable, versions, write_json
 from ..layout import approaches, choose, references
 
@@ -226,7 +227,7 @@ _hash = _of('string', pattern='^[0-9a-f]{64}$')
 _files = _of('array', items=_object(file=_string, sha256=_hash))
 _side = dict(enum=['most', 'least'])
 
-# %% ../../nbs/audit/61_gate.ipynb #ca30bf21
+# %% ../../nbs/audit/61_gate.ipynb #1028bcff
 _needed_models = dict(anyOf=[_of('null'), _object(n_retain=_whole, n_unlearn=_whole)])
 _by = dict(enum=['interval', 'lower bound', 'upper bound', 'value'])
 _examined = _object(column=_string, heading=_string, side=_side, threshold=_of('number'), value=_number, low=_number,
@@ -237,7 +238,7 @@ _judged = _object(approach=_string, title=_string, originals=_string, n_retain=_
 _asked = _object(title=_string, file=_string, sha256=_hash, approaches=_of('array', items=_string),
     criteria=_of('array', items=_object(column=_string, side=_side, threshold=_of('number'), why=_string), minItems=1))
 _broken = _of('array', items=_string)
-_sealed = dict(anyOf=[_of('null'), _object(file=_string, sha256=_hash, made=_string, broken=_broken)])
+_sealed = dict(anyOf=[_of('null'), _object(file=_string, sha256=_hash, digest=_string, made=_string, broken=_broken)])
 
 # %% ../../nbs/audit/61_gate.ipynb #3d73ae54
 def verdict_schema() -> dict:
@@ -283,7 +284,7 @@ def plain_words(
     bad = [(a, c) for a in verdict['approaches'] for c in a['criteria'] if c['outcome'] != 'pass']
     return headlines[verdict['outcome']], [f'{a["approach"]}, {criterion_words(c)}' for a,c in bad]
 
-# %% ../../nbs/audit/61_gate.ipynb #ffeafd4f
+# %% ../../nbs/audit/61_gate.ipynb #0efe99a1
 def _md(text):
     "Foreign words in Markdown: no tag, link, mention or end of a cell"
     special = set('\\`*_{}[]()<>#+!|@~&$')
@@ -302,7 +303,7 @@ def _seal_words(verdict):
     s = verdict['seal']
     if s is None: return 'There is no seal: policy and examples may have been chosen after the numbers were known.'
     since = 'the seal is broken' if s['broken'] else 'nothing sealed was changed since'
-    return f'Sealed {s["made"]} (seal {s["sha256"][:12]}); {since}.'
+    return f'Sealed {s["made"]}, digest {s["digest"]}; {since}.'
 
 # %% ../../nbs/audit/61_gate.ipynb #0524bb8a
 def markdown(
@@ -340,33 +341,38 @@ def write_verdict(
     write_json(paths[1], for_json(verdict))
     return paths
 
-# %% ../../nbs/audit/61_gate.ipynb #be0e28ee
+# %% ../../nbs/audit/61_gate.ipynb #bf12b5e1
 def gate(
     data_path, # folder in the published layout
     policy=None, # a json file, by default the policy that comes with the package
+    seal=None, # a file of `mu_seal`
     kind=None, # classes or number, None for what record.json says
     progress=iter, # wraps the list of approaches
 ) -> dict: # the verdict
-    "Audit what a policy speaks of and judge it"
+    "Audit what a policy speaks of and judge it; where a seal is broken the verdict is a failure without an audit"
+    known = approaches(data_path)
+    said,sealed = check_seal(seal, data_path, policy) if seal else (None, None)
+    inputs = hashes(record_files(data_path, known), data_path)
+    if said and said['broken']: return head('fail', sealed, inputs, said) | dict(approaches=[])
     asked = read_policy(policy)
     names = judged_names(data_path, asked)
-    inputs = hashes(record_files(data_path, approaches(data_path)), data_path)
     with side_by_side(len(names)) as executor:
         rows,*_ = audit(data_path, names, *asked.levels, progress, executor, kind)
-    return verdict_of(data_path, rows, asked, inputs, None, kind)
+    return verdict_of(data_path, rows, asked, inputs, said, kind)
 
-# %% ../../nbs/audit/61_gate.ipynb #5b42b88c
+# %% ../../nbs/audit/61_gate.ipynb #512f550e
 @command
 def mu_gate(
     data_path: str, # folder with logits_retain.npy, metrics.csv and one folder per approach
     policy: str = None, # json file with criteria, by default the one that comes with the package
+    seal: str = None, # file that mu_seal wrote beforehand; what was changed since fails the gate
     out: str = None, # folder for verdict.json and verdict.md, by default data_path
     kind: str = None, # what models answer with, classes or number, where record.json does not say it
 ) -> int: # exit status
     "Judge a deletion by a policy: status 0 passed, 1 failed, 3 not evaluable. Example: mu_gate data/digits"
     folder = Path(out or data_path)
     check_file(folder/'verdict.json')
-    found = gate(data_path, policy, kind, bar)
+    found = gate(data_path, policy, seal, kind, bar)
     first,more = plain_words(found)
     print('', *map(wrapped, [first, *more]), '', sep='\n', flush=True) # before anything is written, which may fail
     print(*write_verdict(folder, found), sep='\n')
