@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['differing', 'Drift', 'fit_drift', 'memory', 'normal_ranks', 'Gaps', 'example_gaps', 'example_variance', 'Memory',
-           'memory_left', 'memory_energy', 'shuffled_p_value', 'memory_p_value', 'memory_halves']
+           'memory_left', 'memory_energy', 'shuffled_p_values', 'MemoryTest', 'memory_test', 'memory_halves']
 
 # %% ../../nbs/audit/16_memory.ipynb #725fc4f5
 import numpy as np
@@ -189,12 +189,13 @@ class Memory(NamedTuple):
     left_high: float
     auc: float       # chance that a model of the approach has a larger T than a retrained one
 
-# %% ../../nbs/audit/16_memory.ipynb #db89f511
+# %% ../../nbs/audit/16_memory.ipynb #25c45831
 def _means(t, draws, rng):
     "Draw what means of several quantities of the same n models may be, (k, n) to (k, draws): Student's t around them"
-    n,mean = t.shape[1], t.mean(1, keepdims=True)
-    off = (t - mean) @ rng.normal(size=(n, draws))/np.sqrt(n*(n-1))
-    return mean + off/np.sqrt(rng.chisquare(n-1, draws)/(n-1))
+    n = t.shape[1]
+    values,vectors = np.linalg.eigh(np.atleast_2d(np.cov(t))/n)
+    off = vectors*np.sqrt(values.clip(0)) @ rng.normal(size=(len(t), draws))
+    return t.mean(1, keepdims=True) + off/np.sqrt(rng.chisquare(n-1, draws)/(n-1))
 
 def _luck(t, draws, rng):
     "What one of these models has more than their mean; retrained models are the best guess without originals"
@@ -256,39 +257,44 @@ def memory_energy(
 
 def _energies(g, retain, unlearn): return g.gap**2 - g.noise(retain.shape[1], unlearn.shape[1])
 
-# %% ../../nbs/audit/16_memory.ipynb #3f79af9f
+# %% ../../nbs/audit/16_memory.ipynb #217f3bbe
 def _permuted(forget, strata, draws, rng):
-    "Shuffle the labels within strata, (draws, n)"
+    "Shuffle the labels within strata, (draws, n): those with the smallest random keys are forget examples"
     labels = np.tile(forget, (draws, 1))
     for k in np.unique(strata):
         i = np.flatnonzero(strata == k)
-        labels[:, i] = rng.permuted(labels[:, i], axis=1)
+        keys,n = rng.random((draws, len(i))), forget[i].sum()
+        if n < len(i): labels[:, i] = keys < np.partition(keys, n, axis=1)[:, n:n+1]
     return labels
 
 def _grouped(values, forget, strata, groups):
-    "Sums, sizes, label and stratum of every group; `ValueError` where a group is not all in one of them"
+    "Sums, label and stratum of every group; `ValueError` where a group is not all in one of them"
     first,index = np.unique(groups, return_index=True, return_inverse=True)[1:]
     for x,what in (forget, 'sets'), (strata, 'classes'):
         if (x != x[first][index]).any(): raise ValueError(
             f'groups: expected the examples of a group in one set and class, found one in two {what}')
-    return np.bincount(index, values), np.bincount(index), forget[first], strata[first]
+    return [np.bincount(index, v) for v in values], forget[first], strata[first]
 
-# %% ../../nbs/audit/16_memory.ipynb #119176f4
-def shuffled_p_value(
-    values, # (n,), of examples
+# %% ../../nbs/audit/16_memory.ipynb #ddddc008
+def shuffled_p_values(
+    values, # (k, n), of examples
     forget, # (n,) bool, which are forget examples
     strata=None, # (n,), the class of each, within which labels are shuffled; None for all together
     groups=None, # (n,), whom each belongs to, where labels belong to persons; None for every example by itself
     draws=999, # shuffles
     seed=0,
-) -> float:
-    "Test whether values of forget examples are larger on average; returns the exact one-sided p-value"
-    if strata is None: strata = np.zeros(len(values), int)
-    if groups is None: groups = np.arange(len(values))
-    total,size,forget,strata = _grouped(values, forget, strata, groups)
+) -> list: # of k floats
+    "Test whether values of forget examples are larger on average; returns exact one-sided p-values"
+    if strata is None: strata = np.zeros(len(forget), int)
+    if groups is None: groups = np.arange(len(forget))
+    (*totals,size),forget,strata = _grouped([*values, np.ones(len(forget))], forget, strata, groups)
     labels = np.concatenate([forget[None], _permuted(forget, strata, draws, np.random.default_rng(seed))]).astype(float)
-    gaps = labels @ total/(labels @ size) - (1-labels) @ total/((1-labels) @ size)
-    gaps = np.round(gaps/max(abs(gaps).max(), 1e-300), 9) # the same sum in another order is the same gap
+    there = labels @ size
+    return [_rank(labels @ t/there - (t.sum() - labels @ t)/(size.sum() - there)) for t in totals]
+
+def _rank(gaps):
+    "p-value of the first among the others; the same sum in another order is the same gap"
+    gaps = np.round(gaps/max(abs(gaps).max(), 1e-300), 9)
     return p_value(gaps[0], gaps[1:])
 
 # %% ../../nbs/audit/16_memory.ipynb #ed56d38e
@@ -299,22 +305,26 @@ def _label_free(retain, control_retain, unlearn, control_unlearn, strata, groups
     of = [None if x is None else np.asarray(x)[use] for x in (np.arange(len(use)) < len(retain), strata, groups)]
     return example_gaps(*_usable(*both)) if of[0].any() and not of[0].all() else None, of
 
-# %% ../../nbs/audit/16_memory.ipynb #67e108e2
-def memory_p_value(
+# %% ../../nbs/audit/16_memory.ipynb #44c5fe7b
+class MemoryTest(NamedTuple):
+    "p-values of the claim that models treat forget examples as control examples; NaN where none can be standardised"
+    mean: float   # on average, one-sided
+    energy: float # in any direction
+
+def memory_test(
     retain, # (S, N), a score of N ≥ 4 retrained models on the forget set
     control_retain, # (K, N), the same models on the control set
     unlearn, # (S, M), the approach's models on the forget set
     control_unlearn, # (K, M), the same models on the control set
     strata=None, # (S+K,), class of each forget example, then of each control example
     groups=None, # (S+K,), the same for persons
-    energy=False, # whether to look in all directions
     draws=999, # shuffles
     seed=0,
-) -> float: # NaN where no example can be standardised
-    "Test whether models treat forget examples differently from control examples; returns the p-value"
+) -> MemoryTest:
+    "Test by shuffling examples whether models treat forget examples differently from control examples"
     g,of = _label_free(retain, control_retain, unlearn, control_unlearn, strata, groups)
-    if g is None: return float('nan')
-    return shuffled_p_value(_energies(g, retain, unlearn) if energy else g.gap, *of, draws, seed)
+    if g is None: return MemoryTest(float('nan'), float('nan'))
+    return MemoryTest(*shuffled_p_values([g.gap, _energies(g, retain, unlearn)], *of, draws, seed))
 
 # %% ../../nbs/audit/16_memory.ipynb #181370d3
 def memory_halves(

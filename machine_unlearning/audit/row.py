@@ -19,7 +19,7 @@ from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom, klom_audit
 from .membership import rmia, u_lira, u_lira_auc
 from .memory import example_variance, memory, memory_energy, memory_halves, memory_left
-from .memory import memory_p_value, normal_ranks
+from .memory import memory_test, normal_ranks
 from .outputs import outputs, tow
 from .pair import Pair, sample
 from .permutation import epsilon_excess, permutation_test
@@ -125,12 +125,12 @@ def _memory_of(pair, retain, models, original):
 
 def _scores_of(p): return None if p is None else (p.closeness, p.on_control.closeness)
 
-def _any_direction(pair, retain, models, original):
-    "Share of the originals' energy; NaN without originals, or where theirs is not shown"
-    levels = pair.levels
-    at = dict(strata=pair.strata, energy=True, seed=levels.seed)
-    row = dict(memory_energy=np.nan, memory_energy_p=memory_p_value(*retain, *models, **at))
-    if original is None or not memory_p_value(*retain, *original, **at) <= levels.alpha: return row
+def _tested(pair, retain, models, original):
+    "Columns of the tests, and the share of the originals' energy: NaN without originals, or where theirs is not shown"
+    p,theirs = (None if x is None else memory_test(*retain, *x, pair.strata, seed=pair.levels.seed)
+                for x in (models, original))
+    row = dict(memory_p=p.mean, memory_energy=np.nan, memory_energy_p=p.energy)
+    if original is None or not theirs.energy <= pair.levels.alpha: return row
     left,whole = (memory_energy(*retain, *x) for x in (models, original))
     return row | dict(memory_energy=np.sqrt(max(left, 0)/whole) if whole > 0 else np.nan)
 
@@ -145,8 +145,7 @@ def memory_row(
     ranked = _memory_of(pair, *(None if x is None else normal_ranks(*x) for x in scores))
     row = {f'memory_{k}': v for k,v in m._asdict().items()}
     row |= {f'memory_ranked_{k}'.replace('_left', ''): v for k,v in ranked._asdict().items() if k != 'auc'}
-    row |= dict(memory_p=memory_p_value(*scores[0], *scores[1], pair.strata, seed=pair.levels.seed), mix=_mix(pair))
-    row |= _any_direction(pair, *scores) | _memory_bound([*scores[0], *scores[1]], pair.levels)
+    row |= dict(mix=_mix(pair)) | _tested(pair, *scores) | _memory_bound([*scores[0], *scores[1]], pair.levels)
     return row | _yardstick if pair.unlearn.name == 'original' and np.isfinite(m.left) else row
 
 _yardstick = {f'memory_{k}_{end}': np.nan for k in ('left', 'ranked') for end in ('low', 'high')}
