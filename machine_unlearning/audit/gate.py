@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['outcomes', 'schema_version', 'headlines', 'Span', 'span', 'outcome_of', 'times_as_many', 'examine', 'worst',
-           'examine_all', 'judged_names', 'head', 'with_metrics', 'verdict_of', 'verdict_schema', 'for_json',
+           'examine_all', 'judged_names', 'Asked', 'ask', 'is_broken', 'verdict_of', 'verdict_schema', 'for_json',
            'criterion_words', 'plain_words', 'markdown', 'write_verdict', 'gate', 'mu_gate']
 
 # %% ../../nbs/audit/61_gate.ipynb #5a14777b
@@ -170,28 +170,44 @@ def judged_names(
 # %% ../../nbs/audit/61_gate.ipynb #77160197
 schema_version = 1
 
-# %% ../../nbs/audit/61_gate.ipynb #262fd0fa
+# %% ../../nbs/audit/61_gate.ipynb #67a462a1
+class Asked(NamedTuple):
+    "Hold what a verdict answers"
+    policy: Policy     # the sealed one, where a seal was broken
+    inputs: list = ()  # checksums of the files of the record
+    seal: dict = None  # what `check_seal` found; None without a seal
+
+def ask(
+    data_path, # folder in the published layout
+    policy=None, # a json file, by default the policy that comes with the package
+    seal=None, # a file of `mu_seal`
+) -> Asked:
+    "Read a policy, hash the record as it is now, and compare with a seal"
+    inputs = hashes(record_files(data_path, approaches(data_path)), data_path)
+    if not seal: return Asked(read_policy(policy), inputs)
+    found,sealed = check_seal(seal, data_path, policy)
+    return Asked(sealed if found['broken'] else read_policy(policy), inputs, found)
+
+def is_broken(
+    asked: Asked,
+) -> bool:
+    "Tell whether something that was sealed was changed"
+    return bool(asked.seal and asked.seal['broken'])
+
+# %% ../../nbs/audit/61_gate.ipynb #ea973d79
 schema_version = 1 # of verdict.json
 
-def head(
-    outcome: str,
-    policy: Policy,
-    inputs: list, # of `hashes`
-    seal=None, # what was checked of a seal, or None
-) -> dict:
+def _head(outcome, asked):
     "Begin a verdict: what was asked, of which files, by which software"
-    asked = dict(title=policy.title, file=policy.file, sha256=policy.sha256, approaches=list(policy.approaches),
+    policy,inputs,seal = asked
+    said = dict(title=policy.title, file=policy.file, sha256=policy.sha256, approaches=list(policy.approaches),
         criteria=[c._asdict() for c in policy.criteria])
     made = datetime.now(timezone.utc).isoformat(timespec='seconds')
-    return dict(schema=schema_version, tool='mu_gate', outcome=outcome, made=made, policy=asked,
-        levels=policy.levels._asdict(), seal=seal, inputs=inputs, versions=versions())
+    return dict(schema=schema_version, tool='mu_gate', outcome=outcome, made=made, policy=said,
+        levels=policy.levels._asdict(), seal=seal, inputs=list(inputs), versions=versions())
 
-def with_metrics(
-    data_path,
-    rows, # DataFrame of `audit`
-    policy: Policy,
-    kind=None,
-):
+# %% ../../nbs/audit/61_gate.ipynb #5cbb9dd9
+def _with_metrics(data_path, rows, policy, kind):
     "Add accuracies and costs to the rows where a criterion asks for them"
     if not any(c.column in of_metrics for c in policy.criteria): return rows
     found = accuracies(data_path, rows, kind)
@@ -199,20 +215,19 @@ def with_metrics(
 
 def verdict_of(
     data_path, # folder in the published layout
-    rows, # DataFrame of `audit`
-    policy: Policy,
-    inputs=(), # of `hashes`
-    seal=None, # what was checked of a seal, or None
+    rows, # DataFrame of `audit`; not looked at where a seal was broken
+    asked: Asked,
     kind=None, # classes or number, None for what record.json says
 ) -> dict: # as in `verdict.json`, but for numbers that json has not
-    "Judge the approaches of an audit that the policy speaks of"
-    names,rows = judged_names(data_path, policy), with_metrics(data_path, rows, policy, kind)
-    known = {r['approach']: r for r in rows.to_dict('records')}
+    "Judge the approaches of an audit that the policy speaks of; a broken seal is a failure"
+    if is_broken(asked): return _head('fail', asked) | dict(approaches=[])
+    policy,names = asked.policy, judged_names(data_path, asked.policy)
+    known = {r['approach']: r for r in _with_metrics(data_path, rows, policy, kind).to_dict('records')}
     lost = [n for n in names if n not in known]
     if lost: raise ValueError(
         f'{policy.file}: expected {lost[0]} among the audited approaches, found {", ".join(known)}')
     found = [examine_all(known[n], policy) for n in names]
-    return head(worst([f['outcome'] for f in found]), policy, list(inputs), seal) | dict(approaches=found)
+    return _head(worst([f['outcome'] for f in found]), asked) | dict(approaches=found)
 
 # %% ../../nbs/audit/61_gate.ipynb #178f157c
 def _of(kind, **more): return dict(type=kind) | more
@@ -341,7 +356,7 @@ def write_verdict(
     write_json(paths[1], for_json(verdict))
     return paths
 
-# %% ../../nbs/audit/61_gate.ipynb #bf12b5e1
+# %% ../../nbs/audit/61_gate.ipynb #22c128c3
 def gate(
     data_path, # folder in the published layout
     policy=None, # a json file, by default the policy that comes with the package
@@ -350,15 +365,12 @@ def gate(
     progress=iter, # wraps the list of approaches
 ) -> dict: # the verdict
     "Audit what a policy speaks of and judge it; where a seal is broken the verdict is a failure without an audit"
-    known = approaches(data_path)
-    said,sealed = check_seal(seal, data_path, policy) if seal else (None, None)
-    inputs = hashes(record_files(data_path, known), data_path)
-    if said and said['broken']: return head('fail', sealed, inputs, said) | dict(approaches=[])
-    asked = read_policy(policy)
-    names = judged_names(data_path, asked)
+    asked = ask(data_path, policy, seal)
+    if is_broken(asked): return verdict_of(data_path, None, asked)
+    names,levels = judged_names(data_path, asked.policy), asked.policy.levels
     with side_by_side(len(names)) as executor:
-        rows,*_ = audit(data_path, names, *asked.levels, progress, executor, kind)
-    return verdict_of(data_path, rows, asked, inputs, said, kind)
+        rows,*_ = audit(data_path, names, *levels, progress, executor, kind)
+    return verdict_of(data_path, rows, asked, kind)
 
 # %% ../../nbs/audit/61_gate.ipynb #512f550e
 @command
