@@ -18,7 +18,7 @@ from .counting import ceiling
 from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom, klom_audit
 from .membership import rmia, u_lira, u_lira_auc
-from .memory import example_variance, memory, memory_energy, memory_halves, memory_left
+from .memory import example_covariance, memory, memory_energy, memory_halves, memory_left
 from .memory import memory_test, normal_ranks
 from .outputs import outputs, tow
 from .pair import Pair, sample
@@ -118,10 +118,9 @@ def resampled(
 def _memory_of(pair, retain, models, original):
     "Memory of the models, of which forget and control scores are given"
     of = [None if x is None else memory(*retain, *x) for x in (models, original)]
-    own = example_variance(*retain, models[1], pair.unlearn.one, original[1] if pair.paired else None)
-    all_ = 0. if original is None else example_variance(*retain, original[1])
-    levels = pair.levels
-    return memory_left(memory(*retain), *of, pair.unlearn.one, pair.paired, (own, all_), levels.alpha, seed=levels.seed)
+    how,levels = dict(one=pair.unlearn.one, paired=pair.paired), pair.levels
+    examples = example_covariance(*retain, models[1], None if original is None else original[1], **how)
+    return memory_left(memory(*retain), *of, examples=examples, alpha=levels.alpha, seed=levels.seed, **how)
 
 def _scores_of(p): return None if p is None else (p.closeness, p.on_control.closeness)
 
