@@ -5,9 +5,8 @@
 # %% auto #0
 __all__ = ['levels_of', 'exact_log_p', 'exact_p', 'epsilon_lower', 'combined_p', 'least_log_p']
 
-# %% ../../nbs/audit/30_exact.ipynb #e0ff2286
+# %% ../../nbs/audit/30_exact.ipynb #c9239e36
 import numpy as np
-from functools import partial
 from typing import NamedTuple
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, gammaln
