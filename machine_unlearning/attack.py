@@ -25,7 +25,9 @@ def _log_pdf(h, sample):
     "Log density of h, up to a constant, under the Gaussian of each row of a sample; NaN where the row does not vary"
     mean,std = sample.mean(1, keepdims=True), sample.std(1, keepdims=True)
     std[(sample == sample[:, :1]).all(1)] = 0 # rounding of the mean may leave a little
-    return -((h-mean)/std)**2/2 - np.log(std)
+    z = h - mean
+    z /= std; z *= z; z /= -2 # in place: new arrays would cost as much as the arithmetic
+    return np.subtract(z, np.log(std), out=z)
 
 def log_ratio(
     h, # (S, K), values to score
@@ -51,22 +53,41 @@ class Errors(NamedTuple):
     threshold: np.ndarray # (S, T), False where an entry is no threshold of its own
     positives: np.ndarray # (S, 1), models of the positive class
 
+# %% ../nbs/30_attack.ipynb #a84b3a4f
+def _ranked(
+    score, # (S, T), of N retrained models and then of the unlearned ones; is overwritten
+    N, # number of retrained models
+) -> tuple: # scores (S, T) without their last bit, and True where one is of a retrained model
+    "Sort the scores of each example from the top"
+    bits = np.clip(np.negative(score, out=score), -1e300, 1e300, out=score).view(np.int64)
+    bits &= ~1
+    bits[:, :N] |= 1
+    score.sort(axis=1)
+    retrained = (bits & 1).astype(bool)
+    bits &= ~1
+    return np.negative(score, out=score), retrained
+
+def _middle(score, count, n):
+    "The two middle scores (S, 2) of the n models of a kind, from the sorted scores and a running count of that kind"
+    places = np.stack([(count < k).sum(1) for k in ((n+1)//2, n//2+1)], 1)
+    return np.take_along_axis(score, np.minimum(places, score.shape[1]-1), 1) # a row of NaN has no labels
+
 # %% ../nbs/30_attack.ipynb #cbb4f6d3
 def count_errors(
     retain, # (S, N), a statistic of the retrained models
     unlearn, # (S, M), the same of the unlearned models
 ) -> Errors:
     "Count the errors of the likelihood-ratio attack at every threshold, example by example"
-    N = retain.shape[1]
-    score = log_ratio(np.concatenate([retain, unlearn], 1), retain, unlearn)
-    flip = log_median(score[:, :N]) > log_median(score[:, N:])
-    order = np.argsort(-score, axis=1)
-    score = np.take_along_axis(score, order, 1)
-    positive = (order < N) == flip[:, None]
-    hits,n = positive.cumsum(1), positive.sum(1, keepdims=True)
+    N,M = retain.shape[1], unlearn.shape[1]
+    score,retrained = _ranked(log_ratio(np.concatenate([retain, unlearn], 1), retain, unlearn), N)
+    seen = np.arange(1, N+M+1, dtype=np.int32)
+    count = retrained.cumsum(1, dtype=np.int32)
+    counts = count, seen-count
+    flip = (log_median(_middle(score, counts[0], N)) > log_median(_middle(score, counts[1], M)))[:, None]
     threshold = ~np.isnan(score)
     threshold[:, :-1] &= score[:, 1:] != score[:, :-1]
-    return Errors(np.arange(1, score.shape[1] + 1) - hits, n - hits, threshold, n)
+    alarms,n = np.where(flip, *counts[::-1]), np.where(flip, N, M)
+    return Errors(alarms, n - (seen-alarms), threshold, n)
 
 # %% ../nbs/30_attack.ipynb #2c885dd8
 def error_rates(

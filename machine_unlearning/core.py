@@ -68,9 +68,11 @@ def _arguments(f, argv, more):
     if more: more(p, argv)
     return vars(p.parse_args(argv))
 
+def _status(found): return found if type(found) is int else None
+
 def _called(f, argv, more):
-    "Call `f` and return the status for the shell"
-    try: f(**_arguments(f, argv, more))
+    "Call `f` and return the status for the shell: what it returns if that is a whole number"
+    try: return _status(f(**_arguments(f, argv, more)))
     except (ValueError, OSError) as e: return _one_line(f.__name__, e)
     except Failed as e: return _one_line(f.__name__, e, 1)
     except MemoryError as e: return _one_line(f.__name__, f'not enough memory {e}', 1)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['schedules', 'paper', 'short', 'Recipe', 'Cost', 'batches', 'Batch', 'augmented', 'Speed', 'fastest', 'l1', 'mse',
-           'WeightedCrossEntropy', 'reducible', 'supervised', 'fit', 'per_epoch', 'outputs', 'logits', 'performance',
-           'evaluate', 'one_thread', 'seeded']
+           'WeightedCrossEntropy', 'reducible', 'supervised', 'fit', 'per_epoch', 'check_batch', 'outputs', 'logits',
+           'performance', 'evaluate', 'one_thread', 'seeded']
 
 # %% ../nbs/16_train.ipynb #ab1151f1
 import contextlib, copy, functools, inspect, math, operator, time, torch, warnings
@@ -235,6 +235,7 @@ def fit(
     speed: Speed = None, # by default what suits the device
 ): # the model
     "Train a network; `FloatingPointError` when the loss is no longer finite"
+    check_batch(model, recipe)
     device,cost = data.y.device, cost or Cost()
     speed,each = speed or fastest(device), per_epoch(data, recipe)
     network,opt = _network(model, speed, device), _optimizer(model, recipe, speed.fused)
@@ -264,6 +265,15 @@ def per_epoch(
 ) -> int:
     "Count the steps of an epoch"
     return -(-len(data)//recipe.batch)
+
+# %% ../nbs/16_train.ipynb #ba22894c
+def check_batch(
+    model, # any network
+    recipe: Recipe, # how it is to be trained
+):
+    "Refuse a training on single examples where batch normalisation needs several"
+    if recipe.batch == 1 and any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in model.modules()):
+        raise ValueError('recipe: batch normalisation needs batches of at least 2 examples, found 1')
 
 # %% ../nbs/16_train.ipynb #1a4f4b21
 def _steps(data, recipe, transform, gen, speed, state):

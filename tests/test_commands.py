@@ -193,7 +193,8 @@ def auditable(tmp_path):
 def test_audit(auditable):
     r = run('mu_audit', auditable)
     assert r.returncode == 0, r.stderr
-    assert 'mine: ' in r.stdout and (auditable/'audit.csv').is_file() and (auditable/'audit_mine.csv').is_file()
+    assert 'mine: ' in r.stdout and (auditable/'audit.csv').is_file() and not list(auditable.glob('audit_*.csv'))
+    assert run('mu_audit', auditable, '--examples').returncode == 0 and (auditable/'audit_mine.csv').is_file()
     assert len(list((auditable/'figures').glob('audit_*.png'))) == 5
 
 @pytest.mark.parametrize('alpha', ['0', '1', '-1', 'nan'])
@@ -225,7 +226,7 @@ def test_audit_flat_example(auditable):
         z[3, 1:] = [0, 1, 2]
         return z
     change(auditable/'mine/logits_unlearn.npy', constant) # a method without randomness, from one original
-    r = run('mu_audit', auditable)
+    r = run('mu_audit', auditable, '--examples')
     assert r.returncode == 0, r.stderr
     assert pd.read_csv(auditable/'audit_mine.csv').epsilon.isna().tolist() == [False]*3 + [True] + [False]*4
     change(auditable/'logits_retain.npy', constant)
@@ -279,7 +280,7 @@ def test_audit_of_any_name(auditable):
     "A name that would be a formula, a tag or too long for a figure"
     name = 'a$b$ \U0001f600 <b>' + 'x'*150
     (auditable/'mine').rename(auditable/name)
-    r = run('mu_audit', auditable)
+    r = run('mu_audit', auditable, '--examples')
     assert r.returncode == 0 and 'Warning' not in r.stderr, r.stderr
     assert len(list((auditable/'figures').glob('audit_*.png'))) == 5 and (auditable/f'audit_{name}.csv').is_file()
 

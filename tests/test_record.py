@@ -93,7 +93,8 @@ def test_flat_example(records, said): # noqa: F811
     assert ', 1 missing;' in said(mu_attack, records, 'mine')[1]
 
 @pytest.mark.parametrize('text,why', [('[' * 100_000, 'json'), ('{"order": "x"}', 'a whole number as order'),
-    ('{"kind": "cats"}', 'classes or number as kind'), ('[]', 'a json object, found list'), ('\ufffe', 'json')])
+    ('{"kind": "cats"}', 'classes or number as kind'), ('{"originals": "Each"}', 'one or each as originals'),
+    ('[]', 'a json object, found list'), ('\ufffe', 'json')])
 def test_about(records, said, text, why): # noqa: F811
     files(records, 'mine').about.write_text(text)
     refused(said, records, f'mine/record.json: expected {why}')

@@ -10,7 +10,7 @@ from machine_unlearning.audit.competition import competition_epsilon
 from machine_unlearning.audit.gdp import gaussian_p_value, gdp_epsilon
 from machine_unlearning.audit.klom import klom
 from machine_unlearning.audit.membership import u_lira
-from machine_unlearning.audit.memory import mean_z
+from machine_unlearning.audit.memory import memory
 from machine_unlearning.audit.permutation import permutation_test
 from machine_unlearning.audit.scores import confidence
 from machine_unlearning.audit.set_attack import set_attack, set_attack_blocks
@@ -20,7 +20,7 @@ from machine_unlearning.logits import blocks, read_block, read_logits
 
 models,classes = 80, 10
 estimators = dict(plug_in=epsilon, competition=competition_epsilon, certified=certified, certified_hull=lambda r, u: certified(r, u, rule='hull'), joint_beta=credible,
-    gaussian_dp=gdp_epsilon, gaussian_test=gaussian_p_value, permutation_999=permutation_test, set_attack=set_attack, mean_z=mean_z, u_lira=u_lira, klom=klom)
+    gaussian_dp=gdp_epsilon, gaussian_test=gaussian_p_value, permutation_999=permutation_test, set_attack=set_attack, memory=lambda r, u: memory(r, r, u, u), u_lira=u_lira, klom=klom)
 
 def scores(S, models=models):
     rng = np.random.default_rng(0)

@@ -51,10 +51,12 @@ def summary(
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #355ca0ae
 def _write(folder, rows, tables):
-    "Leave the tables of an audit in a folder"
+    "Leave the tables of an audit in a folder, and say where"
     for name,table in tables.items():
         with atomic(folder/f'audit_{name}.csv') as tmp: table.to_csv(tmp, index_label='example')
     with atomic(folder/'audit.csv') as tmp: rows.to_csv(tmp, index=False)
+    print(f'table    {folder/"audit.csv"}')
+    if tables: print(f'examples {folder/"audit_<approach>.csv"}')
 
 def _save_figures(*what):
     "Draw; a command shows no window, so the backend of the shell does not matter"
@@ -70,8 +72,9 @@ def mu_audit(
     delta: float = .05, # δ of ε̂, in [0, 1)
     alpha: float = .05, # one minus the confidence of bounds and intervals, in (0, 1)
     seed: int = 0, # of shuffles, folds and resampling
-    out: str = None, # folder for audit.csv, audit_<approach>.csv and figures, by default data_path
+    out: str = None, # folder for audit.csv and figures, by default data_path
     kind: str = None, # what models answer with, classes or number, where record.json does not say it
+    examples: bool = False, # write audit_<approach>.csv, too, with a row per forget example
 ):
     "Audit what was forgotten: table, verdicts, files. Example: mu_audit data/digits --approach finetune,hybrid"
     levels,folder = Levels(alpha, delta, seed=seed).check(), Path(out or data_path)
@@ -80,9 +83,8 @@ def mu_audit(
     with side_by_side(len(chosen)) as executor:
         rows,tables,sets = audit(data_path, chosen, *levels, bar, executor, kind)
     print('', summary(rows, levels), '', sep='\n', flush=True) # before anything is written, which may fail
-    _write(folder, rows, tables)
-    figures = _save_figures(data_path, rows, tables, sets, delta, folder, kind)
-    print(f'table    {folder/"audit.csv"}\nexamples {folder/"audit_<approach>.csv"}\nfigures  {figures[0].parent}')
+    _write(folder, rows, tables if examples else {})
+    print(f'figures  {_save_figures(data_path, rows, tables, sets, delta, folder, kind)[0].parent}')
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #1779b43a
 if __name__ == '__main__' and globals().get('__spec__'): mu_audit.main()

@@ -8,7 +8,7 @@ __all__ = ['beta_interval', 'credible']
 # %% ../../nbs/audit/12_bayes.ipynb #ede4a9e3
 import numpy as np
 from functools import lru_cache
-from scipy.special import betainc, betaincinv, ndtri
+from scipy.special import betainc, betaincinv, betaln, ndtri, xlogy
 from .counting import threshold_errors
 from .ranking import fold_labels
 from ..logits import check_alpha, check_delta, check_scores
@@ -18,30 +18,49 @@ def _lowest_fnr(fpr, eps, delta):
     "The smallest FNR that (ε, δ)-closeness allows at an FPR"
     return np.clip(np.maximum((1-delta-fpr)*np.exp(-eps), 1-delta-fpr*np.exp(eps)), 0, 1)
 
+# %% ../../nbs/audit/12_bayes.ipynb #c1c3529d
+class _Posterior:
+    "Distribution functions of the posteriors of a rate after k of n errors, for several k of at most n/2"
+    cells = 1024
+
+    def __init__(self, k, n):
+        a,b = .5+k[:, None], .5+n-k[:, None]
+        self.first,last = np.sqrt(betaincinv(a, b, [1e-16, 1-1e-16])).T[..., None] # beyond these there is no doubt
+        self.width = (last-self.first)/self.cells
+        x = self.first + self.width*np.arange(self.cells+1)
+        p = betainc(a, b, x**2)
+        slope = 2*np.exp(xlogy(2*a-1, x) + (b-1)*np.log1p(-x**2) - betaln(a, b))*self.width
+        (p,q),(s,t) = ((y[:, :-1], y[:, 1:]) for y in (p, slope))
+        cubic = np.stack([p, s, 3*(q-p) - 2*s - t, 2*(p-q) + s + t], 2)
+        flat = np.zeros((len(k), 1, 4))
+        self.cubic = np.concatenate([flat, cubic, flat + [1, 0, 0, 0]], 1).reshape(-1, 4)
+
+    def __call__(self, rate, which):
+        "Probability of less than `rate` (P, Q) for the k at place `which` (P,)"
+        x = np.clip((np.sqrt(rate) - self.first[which])/self.width[which], -1, self.cells)
+        cell = np.floor(x)
+        x -= cell
+        c = self.cubic[(cell+1).astype(np.intp) + which[:, None]*(self.cells+2)]
+        return c[..., 0] + x*(c[..., 1] + x*(c[..., 2] + x*c[..., 3]))
+
 # %% ../../nbs/audit/12_bayes.ipynb #2a855fdb
 class _Region:
-    "Posterior probability that the error rates are possible under (ε, δ), for P pairs of counts"
+    "Posterior probability that the error rates are possible under (ε, δ), for P pairs of counts with few FN"
     nodes = 256 # equally probable slices of the posterior of FPR
 
     def __init__(self, fp, fn, n_retain, n_unlearn, delta):
-        self.delta,self.a,self.b = delta, .5+fn, .5+n_unlearn-fn
+        self.delta = delta
         each,index = np.unique(fp, return_inverse=True)
         slices = (np.arange(self.nodes)+.5)/self.nodes
         self.fpr = betaincinv(.5+each[:, None], .5+n_retain-each[:, None], slices)[index]
-        self.least,self.most = (betaincinv(self.a, self.b, p) for p in (1e-16, 1-1e-16))
-
-    def _below(self, fnr, some):
-        "Posterior probability of an FNR below the one given; most are beyond all doubt and cost nothing"
-        a,b,least,most = (np.broadcast_to(x[some][:, None], fnr.shape) for x in (self.a, self.b, self.least, self.most))
-        p,unsure = (fnr >= most).astype(float), (fnr > least) & (fnr < most)
-        p[unsure] = betainc(a[unsure], b[unsure], fnr[unsure])
-        return p
+        each,self.which = np.unique(fn, return_inverse=True)
+        self.below = _Posterior(each, n_unlearn)
 
     def __call__(self, eps, some=slice(None)):
         "Probability at ε (P,) for all pairs, or at as many ε as there are pairs in `some`"
-        fpr,eps = self.fpr[some], eps[:, None]
+        fpr,eps,which = self.fpr[some], eps[:, None], self.which[some]
         low,high = _lowest_fnr(fpr, eps, self.delta), 1-_lowest_fnr(1-fpr, eps, self.delta)
-        return np.maximum(self._below(high, some) - self._below(low, some), 0).mean(1)
+        return np.maximum(self.below(high, which) - self.below(low, which), 0).mean(1)
 
 # %% ../../nbs/audit/12_bayes.ipynb #e8561f9b
 def _guess(fp, fn, n, m, delta):
@@ -88,6 +107,11 @@ def _known(n_retain, n_unlearn, alpha, delta):
     "Ends that were computed before, by pair of counts: approaches of one record share most of theirs"
     return {}
 
+def _turned(fp, fn, n_retain, n_unlearn):
+    "Pairs of counts, or those of the opposite rule, so that at most half of the unlearned models are missed"
+    many = 2*fn > n_unlearn
+    return np.where(many, n_retain-fp, fp), np.where(many, n_unlearn-fn, fn)
+
 # %% ../../nbs/audit/12_bayes.ipynb #5ed69960
 def beta_interval(
     fp, # retrained models that a rule calls unlearned; may be an array
@@ -100,7 +124,8 @@ def beta_interval(
     "Compute the joint Beta credible interval for the ε of one rule, once for every pair of counts"
     check_alpha(alpha), check_delta(delta)
     fp,fn = np.broadcast_arrays(fp, fn)
-    pairs,index = np.unique(np.stack([fp.ravel(), fn.ravel()], 1), axis=0, return_inverse=True)
+    turned = _turned(fp.ravel(), fn.ravel(), n_retain, n_unlearn)
+    pairs,index = np.unique(np.stack(turned, 1), axis=0, return_inverse=True)
     known = _known(n_retain, n_unlearn, alpha, delta)
     new = np.array([tuple(p) not in known for p in pairs.tolist()])
     if new.any():

@@ -187,7 +187,7 @@ def trade_off(
         eps = _trade_off_panel(ax, [statistic(z[i:i+1]) for z in (retain, unlearn)], name, delta)
         ax.set_title(f'example {i}: ε̂ {"undefined" if np.isnan(eps) else "= " + typeset(number(eps))}', size=9)
     axs[0].set_ylabel('FNR')
-    fig.tight_layout()
+    fig.subplots_adjust(.07, .19, .98, .89, .14) # all such figures are alike; tight_layout would draw each twice
     return fig
 
 # %% ../../nbs/audit/55_figures.ipynb #ae12b38f

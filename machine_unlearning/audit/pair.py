@@ -39,6 +39,7 @@ class Population:
     control: np.ndarray = None  # (K, N+1, C), the same models on the control set
     metrics: dict = None        # columns of a metrics.csv
     one: bool = False           # all models come from one original
+    each: bool = False          # the i-th model comes from the i-th original
     title: str = ''             # for readers; the name where it is empty
 
     @property
@@ -138,7 +139,7 @@ def part(
     "Take some of the models"
     cut = lambda z: None if z is None else np.concatenate([z[:, :1], z[:, 1:][:, models]], 1)
     metrics = {k: v[models] for k,v in self.metrics.items()}
-    return Population(name, cut(self.logits), cut(self.control), metrics, self.one)
+    return Population(name, cut(self.logits), cut(self.control), metrics, self.one, self.each)
 
 # %% ../../nbs/audit/51_pair.ipynb #a5100006
 def _answers(y, n, lift, rng):
@@ -174,9 +175,9 @@ def read_population(
     "Map the files of a population; raise `ValueError` naming the file that does not fit the others"
     if approach is not None: find_approach(data_path, approach)
     found,said = read_record(data_path, approach, kind), files(data_path, approach).about.is_file()
-    one = approach is not None and (not said or found.about.get('originals') == 'one')
-    title = found.about.get('title') or ''
-    return Population(approach or 'retain', found.logits, found.control, found.metrics, one, title)
+    originals,title = found.about.get('originals'), found.about.get('title') or ''
+    one = approach is not None and (not said or originals == 'one')
+    return Population(approach or 'retain', found.logits, found.control, found.metrics, one, originals == 'each', title)
 
 # %% ../../nbs/audit/51_pair.ipynb #a510000b
 def write_planted(
@@ -199,8 +200,8 @@ class Pair:
     retain: Population
     unlearn: Population
     levels: Levels = Levels()
-    t_original: np.ndarray = None  # (L,), T of models trained on all of D, where there are such
-    originals: bool = False        # whether there were any, even if without a control set
+    original: Population = None # models trained on all of D, where there are such that have answers to the control set
+    originals: bool = False     # whether there were any, even if without a control set
 
     def __post_init__(self):
         self.levels.check()
@@ -235,6 +236,20 @@ def check(self: Pair):
 def copies(self: Pair):
     "Tell whether some models are copies of others"
     return any(p.distinct < p.n for p in (self.retain, self.unlearn))
+
+# %% ../../nbs/audit/51_pair.ipynb #0701d15d
+@patch(as_prop=True)
+def paired(self: Pair):
+    "Tell whether the i-th unlearned model comes from the i-th original, which is there"
+    if self.original is None or not self.unlearn.each: return False
+    return np.array_equal(*(p.metrics['seed'] for p in (self.unlearn, self.original)))
+
+@patch(as_prop=True)
+def strata(self: Pair):
+    "Return the class of every forget example, then of every control example; of true values, the fifth they lie in"
+    truth = np.concatenate([self.retain.labels, self.retain.on_control.labels])
+    if not regression(self.retain.logits): return truth
+    return np.digitize(truth, np.quantile(truth, [.2, .4, .6, .8]))
 
 # %% ../../nbs/audit/51_pair.ipynb #2ed4d9bd
 def sample(

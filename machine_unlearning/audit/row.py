@@ -18,7 +18,8 @@ from .counting import ceiling
 from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom, klom_audit
 from .membership import rmia, u_lira, u_lira_auc
-from .memory import memory, memory_halves, memory_left, memory_p_value
+from .memory import example_variance, memory, memory_energy, memory_halves, memory_left
+from .memory import memory_p_value, normal_ranks
 from .outputs import outputs, tow
 from .pair import Pair, sample
 from .permutation import epsilon_excess, permutation_test
@@ -114,20 +115,53 @@ def resampled(
     return alone | _rmia_row(scores, pair)
 
 # %% ../../nbs/audit/52_row.ipynb #61382d03
+def _memory_of(pair, retain, models, original):
+    "Memory of the models, of which forget and control scores are given"
+    of = [None if x is None else memory(*retain, *x) for x in (models, original)]
+    own = example_variance(*retain, models[1], pair.unlearn.one, original[1] if pair.paired else None)
+    all_ = 0. if original is None else example_variance(*retain, original[1])
+    levels = pair.levels
+    return memory_left(memory(*retain), *of, pair.unlearn.one, pair.paired, (own, all_), levels.alpha, seed=levels.seed)
+
+def _scores_of(p): return None if p is None else (p.closeness, p.on_control.closeness)
+
+def _any_direction(pair, retain, models, original):
+    "Share of the originals' energy; NaN without originals, or where theirs is not shown"
+    levels = pair.levels
+    at = dict(strata=pair.strata, energy=True, seed=levels.seed)
+    row = dict(memory_energy=np.nan, memory_energy_p=memory_p_value(*retain, *models, **at))
+    if original is None or not memory_p_value(*retain, *original, **at) <= levels.alpha: return row
+    left,whole = (memory_energy(*retain, *x) for x in (models, original))
+    return row | dict(memory_energy=np.sqrt(max(left, 0)/whole) if whole > 0 else np.nan)
+
+# %% ../../nbs/audit/52_row.ipynb #dd222e96
 def memory_row(
     pair: Pair,
 ) -> dict: # columns of the row; empty without a control set
     "Estimate what is remembered, test it and bound it"
     if pair.control is None: return {}
-    r,u,levels = pair.retain, pair.unlearn, pair.levels
-    scores = r.closeness, r.on_control.closeness, u.closeness, u.on_control.closeness
-    t_retain,t_unlearn = memory(*scores[:2]), memory(*scores)
-    m = memory_left(t_retain, t_unlearn, pair.t_original, u.one, levels.alpha, seed=levels.seed)
+    scores = [_scores_of(p) for p in (pair.retain, pair.unlearn, pair.original)]
+    m = _memory_of(pair, *scores)
+    ranked = _memory_of(pair, *(None if x is None else normal_ranks(*x) for x in scores))
     row = {f'memory_{k}': v for k,v in m._asdict().items()}
-    row['memory_p'] = memory_p_value(*scores, u.one, seed=levels.seed)
-    return row | _memory_bound(scores, levels) if r.n >= 8 else row
+    row |= {f'memory_ranked_{k}'.replace('_left', ''): v for k,v in ranked._asdict().items() if k != 'auc'}
+    row |= dict(memory_p=memory_p_value(*scores[0], *scores[1], pair.strata, seed=pair.levels.seed), mix=_mix(pair))
+    row |= _any_direction(pair, *scores) | _memory_bound([*scores[0], *scores[1]], pair.levels)
+    return row | _yardstick if pair.unlearn.name == 'original' and np.isfinite(m.left) else row
+
+_yardstick = {f'memory_{k}_{end}': np.nan for k in ('left', 'ranked') for end in ('low', 'high')}
+
+# %% ../../nbs/audit/52_row.ipynb #a78b0e7f
+def _mix(pair):
+    "Total variation between the classes of the forget set and of the control set"
+    kind,index = np.unique(pair.strata, return_inverse=True)
+    S = len(pair.retain.scores)
+    forget,control = (np.bincount(i, minlength=len(kind))/len(i) for i in (index[:S], index[S:]))
+    return abs(forget - control).sum()/2
 
 def _memory_bound(scores, levels):
+    "Lower bound on ε from the memory of each model"
+    if scores[0].shape[1] < 8: return {} # two halves of 4
     a,b = memory_halves(*scores, seed=levels.seed)
     if np.isnan([*a, *b]).any(): return dict(memory_certified=np.nan) # no example can be standardised
     return dict(memory_certified=float(certified(a[None], b[None], levels.alpha, levels.certified_delta)[0]))
