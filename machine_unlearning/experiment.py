@@ -67,6 +67,7 @@ def ask(self: Experiment) -> tuple: # outputs of a network, bytes of its weights
     "Ask a fresh network about two examples and put its weights into another; `Failed` says what does not work"
     model = self.fresh(0)
     transform = self.task.transform.suited_to(model)
+    train.check_batch(model, self.task.recipe)
     x,y = (v[:2].to(self.plan.device) for v in (transform(self.task.train.x[:2]), self.task.train.y))
     if not x.isfinite().all(): raise Failed('transform: expected finite numbers for the network, found infinity or NaN')
     z = _answer(model, x)

@@ -51,7 +51,8 @@ def read_about(
 # %% ../nbs/01_layout.ipynb #502f0ad6
 def _check_about(path, found):
     wanted = dict(kind=(lambda v: v in kinds, 'classes or number'), title=(lambda v: isinstance(v, str), 'a text'),
-                  order=(lambda v: type(v) is int, 'a whole number'))
+                  order=(lambda v: type(v) is int, 'a whole number'),
+                  originals=(lambda v: v in ('one', 'each'), 'one or each'))
     for name,(right,what) in wanted.items():
         if found.get(name) is not None and not right(found[name]):
             raise ValueError(f'{path}: expected {what} as {name}, found {str(found[name])[:60]!r}')
