@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from functools import partial
 from tqdm import tqdm
 from ..attack import passes, row_of
-from .pair import Levels, Pair, read_population
+from .pair import Levels, Pair, read_population, read_sham
 from .row import audit_row
 from .verdict import finding, references, verdict
 from ..layout import approaches, find_approach, read_record
@@ -36,7 +36,8 @@ def pairs_of(
     there = known, 'original' in names
     found = [Pair(*(retain.part(h, name) for h,name in zip(half, ('retain', 'baseline'))), levels, *there)]
     for n in dict.fromkeys(names if chosen is None else chosen):
-        found.append(Pair(retain, read_population(data_path, n, kind), levels, *there))
+        sham = _named(partial(read_sham, data_path, n, kind), data_path, n)
+        found.append(Pair(retain, read_population(data_path, n, kind), levels, *there, sham))
     return [_named(p.check, data_path, p.unlearn.name) for p in found]
 
 # %% ../../nbs/audit/54_result.ipynb #1d690589

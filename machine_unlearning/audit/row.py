@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['per_example', 'examples_row', 'set_row', 'sets_of', 'resampled', 'memory_row', 'outputs_row', 'tow_interval',
-           'accuracy_row', 'audit_row']
+           'accuracy_row', 'sham_row', 'audit_row']
 
 # %% ../../nbs/audit/52_row.ipynb #a510000f
 import numpy as np, pandas as pd
@@ -204,6 +204,30 @@ def _ratio(unlearn, retain, column):
     whole = retain[column].mean()
     return unlearn[column].mean()/whole if whole else float('nan')
 
+# %% ../../nbs/audit/52_row.ipynb #3e00125a
+def _beyond_sham(pair):
+    "Scores on the forget and control sets, less what the method does to retrained models, and those of the originals"
+    parts = [(x, x.on_control) for x in (pair.retain, pair.unlearn, pair.sham)]
+    n = min(x.n for x,_ in parts)
+    (r,u,s),o = ([[p.closeness[:, :n] for p in x] for x in parts]), _scores_of(pair.original)
+    if o is not None and pair.paired: o = [x[:, :n] for x in o]
+    return [a - (b - c) for a,b,c in zip(u, s, r)], o
+
+# %% ../../nbs/audit/52_row.ipynb #cb0718b2
+def sham_row(
+    pair: Pair,
+) -> dict: # columns of the row; empty without answers to sham requests
+    "Compare with the same procedure on models that never saw the forget set"
+    if pair.sham is None: return {}
+    other,levels = pair.beside_sham, pair.levels
+    bounds = certified(*other.each('scores'), levels.alpha, levels.certified_delta)
+    sets = {f'sham_{k}': v for k,v in set_row(sets_of(other)).items() if k in ('k90', 'set_auc', 'set_accuracy')}
+    found = summarise(epsilon(*other.each('statistics'), levels.delta)).epsilon
+    row = dict(n_sham=pair.sham.n, sham_epsilon=found, sham_certified=np.median(bounds)) | sets
+    if pair.control is None or pair.sham.control is None: return row
+    left = _memory_of(pair, _scores_of(pair.retain), *_beyond_sham(pair))
+    return row | {f'sham_memory_{k}': getattr(left, k) for k in ('left', 'left_low', 'left_high')}
+
 # %% ../../nbs/audit/52_row.ipynb #5370811e
 def _measured(pair):
     "What is measured on the forget set and on the control set: columns, table and sets"
@@ -235,7 +259,7 @@ def audit_row(
     measured,table,sets = _measured(pair)
     found = summarise(table.epsilon.to_numpy())
     row = _who(pair) | dict(infinite=found.infinite, missing=found.missing) | measured
-    row |= accuracy_row(pair, row['competition_f']) | memory_row(pair)
+    row |= accuracy_row(pair, row['competition_f']) | memory_row(pair) | sham_row(pair)
     by = dict(forget=sets)
     if pair.control is not None:
         control,_,by['control'] = _measured(pair.control)
