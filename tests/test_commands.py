@@ -243,7 +243,7 @@ def test_audit_of_copies(auditable):
     r = run('mu_audit', auditable)
     assert r.returncode == 0 and '5 of 10 unlearned models differ' in ' '.join(r.stdout.split()), r.stderr
     row = pd.read_csv(auditable/'audit.csv').set_index('approach').loc['mine']
-    assert (row.n_unlearn, row.distinct_unlearn) == (10, 5) and np.isnan(row[['epsilon_low', 'klom_high', 'memory_gap_low']].astype(float)).all()
+    assert (row.n_unlearn, row.distinct_unlearn) == (10, 5) and np.isnan(row[['epsilon_low', 'klom_excess_high', 'memory_gap_low']].astype(float)).all()
     for name in 'logits', 'control': change(auditable/f'{name}_retain.npy', lambda z: z[:, [0] + [1]*10])
     refused(auditable, 'at least 3 retrained models that differ, found 1', 'mu_audit', auditable)
 
