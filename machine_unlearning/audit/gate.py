@@ -137,7 +137,7 @@ def examine(
 
 def _hidden(row, c):
     "Why little memory on average may not be believed; None where it may"
-    doubts = dict(rescaled='scores and their order within a model disagree about memory, as where outputs were rescaled',
+    doubts = dict(rescaled='scores and their order within a model disagree on memory, as where outputs were rescaled',
         directions='better and worse answers on forget examples cancel in a mean: there is memory in both directions')
     return doubts.get(row.get('finding')) if c.key.startswith(('memory_left', 'memory_gap')) else None
 
