@@ -478,7 +478,9 @@ def _finding(j, alpha, random):
 def _said(pair, j):
     "The sentence of a row"
     u,r = pair.unlearn, pair.retain
-    few = f'too few models for numbers over models ({r.n} retrained, {u.n} unlearned; at least 4 of each would do)'
+    alike = f', {r.distinct} without copies' if r.distinct < r.n else ''
+    n = f'{r.n} retrained{alike}, {u.n} unlearned; at least 4 of each would do'
+    few = f'too few models for numbers over models ({n})'
     if j is None: return f'{u.name}: {few}; without control examples nothing can be said of single models'
     return f'{u.name}: {"; ".join([*judge_words(j, r.by_lot, alpha=pair.levels.alpha), few])}'
 
