@@ -11,6 +11,13 @@ from .options import check_asked, lab_command
 from .population import run
 from .plan import make_plan
 
+# %% ../nbs/51_create_logits.ipynb #84dbdb4c
+def _made(plan):
+    "What the record holds"
+    first,*others = plan.populations
+    if plan.design == 'halves': return f'logits of {plan.n} runs for each of {", ".join(plan.populations)}'
+    return f'logits of {plan.n} retrained models and of {plan.n} for each of {", ".join(others)}'
+
 # %% ../nbs/51_create_logits.ipynb #140f0589
 @lab_command
 @delegates(make_plan)
@@ -22,7 +29,7 @@ def mu_create_logits(
     "Unlearn and write logits in the published layout. Example: mu_create_logits --approaches finetune,hybrid"
     plan = check_asked(make_plan(**kwargs))
     out = run(plan, workers=workers, time_budget=time_budget)
-    print(f'logits of {plan.n} retrained models and of {plan.n} for each of {", ".join(plan.approaches)} in {out}')
+    print(f'{_made(plan)} in {out}')
 
 # %% ../nbs/51_create_logits.ipynb #4f2e0cd0
 if __name__ == '__main__' and globals().get('__spec__'): mu_create_logits.main()

@@ -167,12 +167,13 @@ def random_forget(
     n: int, # size of D
     fraction: float, # share of D to forget, in (0, 1)
     gen: torch.Generator, # source of randomness
+    name='forget', # for messages
 ) -> torch.Tensor: # sorted indices
     "Draw a uniformly random forget set; `ValueError` when the share leaves nothing to forget or to retain"
-    if not 0 < fraction < 1: raise ValueError(f'forget fraction: expected a number in (0, 1), found {fraction}')
+    if not 0 < fraction < 1: raise ValueError(f'{name} fraction: expected a number in (0, 1), found {fraction}')
     size = round(n*fraction)
     if not 0 < size < n:
-        raise ValueError(f'forget fraction: {fraction} of {n} examples leaves {size} to forget and {n-size} to retain')
+        raise ValueError(f'{name} fraction: {fraction} of {n} examples leaves {size} to forget and {n-size} to retain')
     return torch.randperm(n, generator=gen)[:size].sort().values
 
 # %% ../nbs/10_data.ipynb #70a413b1
@@ -238,10 +239,11 @@ def _check_indices(chosen, name, n):
 def read_forget(
     source, # file of text, .npy or .pt with indices into D; or the indices themselves; or a mask (n,)
     n: int, # size of D
+    name='forget', # for messages about indices that are in no file
 ) -> torch.Tensor: # (S,) int64 indices, in the given order
     "Read a forget set; `ValueError` names the file and what is wrong, `FileNotFoundError` a file that is not there"
     is_file = isinstance(source, (str, Path))
-    name,found = (source, _read_indices(Path(source))) if is_file else ('forget', source)
+    name,found = (source, _read_indices(Path(source))) if is_file else (name, source)
     chosen = _indices(found, name, n)
     _check_indices(chosen, name, n)
     return torch.from_numpy(chosen.astype(np.int64))
@@ -271,7 +273,7 @@ def _wanted(mix, available, size, forgotten):
     return np.minimum(_rounded(mix, size), available)
 
 # %% ../nbs/10_data.ipynb #e6ad6e76
-def _tell(kinds, mix, want, what):
+def _tell(kinds, mix, want, what, name):
     "Warn where the mix is not the forget set's"
     total = want.sum()
     if total and abs(want/total - mix).max() <= 1/total: return
@@ -279,7 +281,7 @@ def _tell(kinds, mix, want, what):
     some = f"too few held-out examples of {what} {', '.join(few)}: its mix is not the forget set's"
     none = (f'no {what} of the forget set is held out, so it is drawn from all held-out examples; '
             f'what sets the {what} apart will look like memory')
-    warnings.warn(f'control set: {some if total else none}', stacklevel=4)
+    warnings.warn(f'{name}: {some if total else none}', stacklevel=4)
 
 # %% ../nbs/10_data.ipynb #c30fea47
 def split_control(
@@ -287,6 +289,7 @@ def split_control(
     forget_y: torch.Tensor, # (S,), labels of the forget set
     size: int, # wanted number of control examples
     gen: torch.Generator, # source of randomness
+    name='control set', # for the warning
 ) -> tuple: # control set and test set
     "Split held-out examples into a control set like the forget set and a test set; `ValueError` if one would be empty"
     mine,y = (v.cpu().numpy() for v in (forget_y, held_out.y))
@@ -295,7 +298,7 @@ def split_control(
     kinds,counts = np.unique(mine, return_counts=True)
     mix,available = counts/counts.sum(), np.array([(y == k).sum() for k in kinds])*3//5
     want = _wanted(mix, available, size, len(mine))
-    _tell(kinds, mix, want, 'bin' if held_out.regression else 'class')
+    _tell(kinds, mix, want, 'bin' if held_out.regression else 'class', name)
     shuffled = torch.randperm(len(y), generator=gen).numpy()
     chosen = np.concatenate([shuffled[y[shuffled] == k][:w] for k,w in zip(kinds, want)])
     if not len(chosen): chosen = shuffled[:min(size, len(y)*3//5)]

@@ -24,15 +24,27 @@ def _title(plan, rows):
 def _next_steps(
     plan: Plan,
 ) -> list: # lines
-    "What to do with the record; an audit needs eight models"
-    audit = [f'mu_audit {shlex.quote(str(plan.out))}']*(plan.n >= 8)
-    return audit + [f'the same command with --n {2*plan.n}: it adds only the missing models']
+    "What to do with the record; an audit needs eight models, or runs that forget halves of a pool"
+    audit = [f'mu_audit {shlex.quote(str(plan.out))}']*(plan.n >= 8 or plan.design == 'halves')
+    return audit + [f'the same command with --n {2*plan.n}: it adds only the missing {_models(plan)}']
+
+def _models(plan): return 'runs' if plan.design == 'halves' else 'models'
 
 # %% ../nbs/52_demo.ipynb #39f345e3
+def _attacked(plan):
+    "Print the table of the study's attack; paths of the table and the figures"
+    rows = table(plan.out)
+    rows = rows[rows.approach.isin(('baseline', *plan.approaches))].reset_index(drop=True)
+    print(f'\n{_title(plan, rows)}\n\n{show(rows)}\n') # before anything else can fail
+    with atomic(plan.out/'table.csv') as tmp: rows.to_csv(tmp, index=False)
+    save_figures = importlib.import_module('machine_unlearning.figures').save_figures # only now: it needs pyplot
+    return dict(table=plan.out/'table.csv', figures=save_figures(plan.out, rows)[0].parent)
+
+# %% ../nbs/52_demo.ipynb #5b669caf
 @lab_command
 @delegates(make_plan)
 def mu_demo(
-    n: int = 12, # models of each kind; the study has 80
+    n: int = 12, # models of each kind, or runs in the design halves; the study has 80
     workers: int = None, # processes, by default one per core or GPU
     time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)
     **kwargs
@@ -40,13 +52,9 @@ def mu_demo(
     "Run the whole experiment and show its table. Example: mu_demo --n 40 --out data/digits-40"
     plan = check_asked(make_plan(n=n, **kwargs))
     out = run(plan, workers=workers, time_budget=time_budget)
-    rows = table(out)
-    rows = rows[rows.approach.isin(('baseline', *plan.approaches))].reset_index(drop=True)
-    print(f'\n{_title(plan, rows)}\n\n{show(rows)}\n') # before anything else can fail
-    with atomic(out/'table.csv') as tmp: rows.to_csv(tmp, index=False)
-    figures = importlib.import_module('machine_unlearning.figures').save_figures(out, rows) # only now: it needs pyplot
-    print(f'table    {out/"table.csv"}\nfigures  {figures[0].parent}\nrecords  {out}\n')
-    print('next     ' + '\n         '.join(_next_steps(plan)))
+    made = {} if plan.design == 'halves' else _attacked(plan)
+    for name,path in (made | dict(records=out)).items(): print(f'{name:8} {path}')
+    print('\nnext     ' + '\n         '.join(_next_steps(plan)))
 
 # %% ../nbs/52_demo.ipynb #f1c53bd5
 if __name__ == '__main__' and globals().get('__spec__'): mu_demo.main()

@@ -16,8 +16,8 @@ from .core import Failed, versions
 from .engine import Job
 from .identity import architecture, content
 from .models import load_weights
-from .plan import Plan, check_settings, task_of, trained
-from .task import choose_forget, split
+from .plan import Plan, check_settings, is_sham, method_of, task_of, trained
+from .task import choose_forget, choose_sham, draw_half, groups_of, split
 from .unlearn import Request, check, check_regression, methods
 
 # %% ../nbs/22_experiment.ipynb #3d9b10fe
@@ -27,11 +27,30 @@ class Experiment:
         self.plan,self.task = plan, task_of(plan)
         check_regression(plan.approaches, self.task.regression)
         for approach,hp in self.task.settings.items(): check_settings(approach, hp)
-        self.sets = split(self.task, plan.forget, plan.seed)
-        self.forget = choose_forget(self.task, plan.forget, torch.Generator().manual_seed(plan.seed)) # indices into D
+        self.choose_sets()
         self.check_data()
         self.outputs,self.weights = self.ask()
         self.common = self.determined()
+
+# %% ../nbs/22_experiment.ipynb #bea8c841
+@patch
+def choose_sets(self: Experiment):
+    "Split the data as the plan's design asks for"
+    plan,halves = self.plan, self.plan.design == 'halves'
+    asked = (plan.pool, 'pool') if halves else (plan.forget, 'forget')
+    self.sets = split(self.task, asked[0], plan.seed, asked[1])
+    gen = torch.Generator().manual_seed(plan.seed)
+    self.forget = choose_forget(self.task, asked[0], gen, asked[1]) # indices into D of the forget set or the pool
+    self.groups = groups_of(self.sets.forget) if halves else None
+    self.sham = choose_sham(self.sets, torch.Generator().manual_seed(self.seed_of('sham', 0))) if plan.sham else None
+
+# %% ../nbs/22_experiment.ipynb #692b4146
+@patch
+def members_of(self: Experiment,
+    run: int, # its number
+) -> torch.Tensor: # (m,) bool
+    "Draw the candidates that a run is trained on and forgets"
+    return draw_half(self.groups, torch.Generator().manual_seed(self.seed_of('members', run)))
 
 # %% ../nbs/22_experiment.ipynb #af165167
 @patch
@@ -174,8 +193,8 @@ def determined(self: Experiment) -> dict: # what json can hold
     name = plan.task if isinstance(plan.task, str) else 'Task'
     loss = getattr(task.loss, '__qualname__', type(task.loss).__name__)
     sets = {k: [len(d), _bytes(d)] for k,d in vars(self.sets).items()}
-    return _start(task) | dict(task=name, options=_options(plan), seed=plan.seed, recipe=plain(asdict(task.recipe)),
-        transform=plain(asdict(task.transform)), loss=loss, code=self.code(), sets=sets,
+    return _start(task) | _design(plan) | dict(task=name, options=_options(plan), seed=plan.seed, loss=loss, sets=sets,
+        recipe=plain(asdict(task.recipe)), transform=plain(asdict(task.transform)), code=self.code(),
         version=versions()['machine_unlearning'], python='.'.join(map(str, sys.version_info[:2])))
 
 # %% ../nbs/22_experiment.ipynb #ee1e504a
@@ -183,6 +202,10 @@ def _options(plan):
     "The options that were given, but for files, which count by their content"
     given = {k: v for k,v in plan.options.items() if v is not None}
     return {k: plain(v, k) for k,v in given.items() if k not in ('data_dir', 'weights')}
+
+def _design(plan):
+    "The design of an experiment, where it is not the usual one"
+    return {} if plan.design == 'retrained' else dict(design=plan.design)
 
 def _start(task):
     "Digest of the weights that every network starts from"
@@ -201,21 +224,24 @@ def code(self: Experiment) -> dict: # hashes
 # %% ../nbs/22_experiment.ipynb #37d664bd
 @patch
 def settings_of(self: Experiment,
-    approach: str,
+    approach: str, # or its answers to sham requests
 ) -> dict: # hyper-parameters that differ from the method's defaults
     "Return what the plan asks for, or else the task"
-    found = self.task.settings.get(approach, {}) | self.plan.settings.get(approach, {})
+    name = method_of(approach)
+    found = self.task.settings.get(name, {}) | self.plan.settings.get(name, {})
     return {k: number(v) for k,v in found.items()}
 
 # %% ../nbs/22_experiment.ipynb #377ee65f
 @patch
 def recipe_of(self: Experiment,
-    approach: str, # `retain`, `original`, `retrain` or a method
+    approach: str, # `retain`, `original`, `retrain`, a method or its answers to sham requests
 ) -> dict: # what json can hold
     "Collect what determines the models of an approach besides the experiment"
     if approach in trained: return {}
-    used = content(methods[approach].function, Request, name=approach)
-    return dict(settings=plain(self.settings_of(approach), approach), code=used, originals=self.plan.originals)
+    used = content(methods[method_of(approach)].function, Request, name=approach)
+    found = dict(settings=plain(self.settings_of(approach), approach), code=used)
+    if not is_sham(approach): return found | dict(originals=self.plan.originals)
+    return found | dict(originals='each', sham=_bytes(self.sets.test[self.sham]))
 
 # %% ../nbs/22_experiment.ipynb #13069f9b
 @patch
@@ -252,21 +278,22 @@ _share = .1 # of the time of a training: unlearning within its budget of 5 %, an
 def units(self: Experiment) -> list: # originals first
     "List all models of the plan"
     plan = self.plan
-    folders = {a: self.folder_of(a) for a in ('original', 'retain', *plan.approaches)}
+    folders = {a: self.folder_of(a) for a in ('original', *plan.populations)}
     def unit(a, i):
         path,name = str(folders[a]/f'{i:04d}.safetensors'), f'{a} {i}'
         if a in trained: return Unit(path, name, approach=a, index=i)
-        original = folders['original']/f'{i if plan.originals == "each" else 0:04d}.safetensors'
-        return Unit(path, name, str(original), _share, a, i)
+        origin = 'retain' if is_sham(a) else 'original'
+        after = folders[origin]/f'{i if is_sham(a) or plan.originals == "each" else 0:04d}.safetensors'
+        return Unit(path, name, str(after), _share, a, i)
     originals = [unit('original', i) for i in range(self.count_originals())]
-    return originals + [unit(a, i) for a in ('retain', *plan.approaches) if a != 'original' for i in range(plan.n)]
+    return originals + [unit(a, i) for a in plan.populations if a != 'original' for i in range(plan.n)]
 
 # %% ../nbs/22_experiment.ipynb #02631731
 @patch
 def count_originals(self: Experiment) -> int:
     "Count the originals that the plan needs"
     unlearned = set(self.plan.approaches) - set(trained)
-    every = 'original' in self.plan.approaches or unlearned and self.plan.originals == 'each'
+    every = 'original' in self.plan.populations or unlearned and self.plan.originals == 'each'
     return self.plan.n if every else 1 if unlearned else 0
 
 # %% ../nbs/22_experiment.ipynb #aaa1380f
@@ -274,7 +301,8 @@ def count_originals(self: Experiment) -> int:
 def bare(self: Experiment) -> Experiment:
     "Return the experiment without its data: small enough to travel"
     lean,task = copy.copy(self), self.task.bare()
-    lean.plan = replace(self.plan, task=task, options={}, forget=None, imports=self.imports())
+    pool = None if self.groups is None else len(self.groups)
+    lean.plan = replace(self.plan, task=task, options={}, forget=None, pool=pool, imports=self.imports())
     lean.task,lean.sets,lean.forget,lean.common = task, None, None, None
     return lean
 

@@ -400,6 +400,8 @@ def read_outputs(
 ) -> np.ndarray: # (S, N+1, C), memory-mapped
     "Map the logits of a population on the forget examples"
     at,members = files(data_path, approach), read_members(data_path)
+    if approach is None and members is not None and not at.logits.exists(): raise ValueError(
+        f'{data_path}: a record of the half-split design, without retrained models to compare with; see mu_audit')
     kind = kind or read_about(at.about.parent).get('kind') or read_about(data_path).get('kind')
     found = read_logits(at.logits, kind, 2 if members is None else 1)
     if members is not None: _check_members(at.logits, found, members, approach)

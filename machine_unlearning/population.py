@@ -7,16 +7,16 @@ __all__ = ['run_unit', 'answer', 'count_workers', 'run', 'populate']
 
 # %% ../nbs/24_population.ipynb #2bb6424b
 import concurrent.futures as cf, copy, functools, math, os, sys, threading, torch
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from .checkpoint import Checkpoint, stop_at
 from .core import Failed, Paused, versions
 from .engine import Inline, check_workers, cores, processes, work
 from .experiment import Experiment, Unit
-from .plan import Plan, trained
+from .plan import Plan, is_sham, method_of, trained
 from .train import Cost, evaluate, fit, one_thread, outputs, performance, seeded, supervised
-from machine_unlearning.units import (check_out, check_place, collect, is_larger, load_model, read_sets, whole_or_aside,
-    write_sets, write_unit)
+from .units import (check_out, check_place, collect, is_larger, load_model, read_sets, read_unit,
+    whole_or_aside, write_sets, write_unit)
 from .unlearn import Request, unlearn
 
 # %% ../nbs/24_population.ipynb #33dfb7dd
@@ -38,17 +38,33 @@ def run_unit(
         device=_device(experiment.plan.device), versions=versions(), **about))
     checkpoint.path.unlink(missing_ok=True)
 
+# %% ../nbs/24_population.ipynb #56b3387c
+def _members(experiment, unit):
+    "The candidates that a run was trained on, as its original says; None where there are no runs"
+    if experiment.groups is None: return None
+    return read_unit(unit.after, 'members')[0]['members'] if unit.after else experiment.members_of(unit.index)
+
+def _asked(experiment, unit, parts, members):
+    "The sets as a unit's method sees them: what it is asked to forget, and what its answer is tested on"
+    if members is not None: return replace(parts, forget=parts.forget[members])
+    if not is_sham(unit.approach): return parts
+    asked = torch.isin(torch.arange(len(parts.test)), experiment.sham)
+    return replace(parts, forget=parts.test[asked], test=parts.test[~asked])
+
 # %% ../nbs/24_population.ipynb #3620e96b
 def _made(experiment, sets, unit, gen, checkpoint):
     "The model of a unit, its logits, and its accuracies and cost"
     data,parts = read_sets(sets, experiment.plan.device)
+    members = _members(experiment, unit)
+    asked = _asked(experiment, unit, parts, members)
     if unit.approach in trained:
-        model,cost = _train(experiment, data if unit.approach == 'original' else parts.retain, gen, checkpoint)
+        seen = dict(original=data if members is None else asked.retain + asked.forget)
+        model,cost = _train(experiment, seen.get(unit.approach, parts.retain), gen, checkpoint)
     else:
         original = load_model(unit.after, experiment.task).to(experiment.plan.device)
-        model,cost = answer(experiment, unit.approach, original, parts, gen, checkpoint)
+        model,cost = answer(experiment, unit.approach, original, asked, gen, checkpoint)
     cost.seconds += checkpoint.before
-    tensors,accuracy = _judge(model, parts, experiment.task.transform)
+    tensors,accuracy = _judge(model, parts, asked.test, experiment.task.transform, members)
     return model, tensors, accuracy | asdict(cost)
 
 # %% ../nbs/24_population.ipynb #178d7812
@@ -63,7 +79,7 @@ def _train(experiment, data, gen, checkpoint):
 # %% ../nbs/24_population.ipynb #b93455f8
 def answer(
     experiment: Experiment,
-    approach: str, # a method
+    approach: str, # a method, or the name of its answers to sham requests
     original, # network, on the experiment's device
     parts, # the four sets, there too
     gen: torch.Generator, # source of all randomness, on the CPU
@@ -74,7 +90,8 @@ def answer(
     task = experiment.task
     request = Request(parts.retain, parts.forget, task.transform, task.recipe, gen, loss=_reducing(task.loss),
         checkpoint=checkpoint, make=task.network)
-    return unlearn(approach, original, request, **(experiment.settings_of(approach) if settings is None else settings))
+    settings = experiment.settings_of(approach) if settings is None else settings
+    return unlearn(method_of(approach), original, request, **settings)
 
 def _reducing(loss):
     "A loss that takes `reduction`, as methods give it; losses of torch.nn have it as an attribute"
@@ -86,14 +103,17 @@ def _reducing(loss):
     return judge
 
 # %% ../nbs/24_population.ipynb #eb11df1c
-def _judge(model, parts, transform):
-    "Logits on the forget and control sets, and all accuracies or errors"
+def _judge(model, parts, test, transform, members):
+    "Logits on the forget and control sets, who the members are, and all accuracies or errors"
     tensors = {name: outputs(model, getattr(parts, name), transform) for name in ('forget', 'control')}
     for name,z in tensors.items():
         if z.isfinite().all(): continue
         raise FloatingPointError(f'the model answers with numbers that are not finite on the {name} set')
-    found = {name: performance(z, getattr(parts, name).y) for name,z in tensors.items()}
-    found |= {name: evaluate(model, getattr(parts, name), transform) for name in ('retain', 'test')}
+    who = slice(None) if members is None else members
+    found = dict(forget=performance(tensors['forget'][who], parts.forget.y[who]),
+        control=performance(tensors['control'], parts.control.y))
+    found |= dict(retain=evaluate(model, parts.retain, transform), test=evaluate(model, test, transform))
+    if members is not None: tensors['members'] = members
     return tensors, {f'{name}_{parts.forget.measure}': a for name,a in found.items()}
 
 def _device(device):
@@ -146,7 +166,8 @@ def populate(
     check_out(experiment)
     n = 1 if executor else count_workers(experiment, workers)
     units = experiment.units()
-    finished = [u for u in units if whole_or_aside(u)]
+    asked = {u.after for u in units}
+    finished = [u for u in units if whole_or_aside(u, u.path in asked)]
     todo = [u for u in units if u not in set(finished)]
     experiment.check_room(todo, n)
     failures,left = _work(experiment, todo, finished, executor, n, time_budget) if todo else ({}, 0)
@@ -166,7 +187,7 @@ def _work(experiment, todo, finished, executor, n, time_budget):
 # %% ../nbs/24_population.ipynb #1daff183
 def _collect(experiment, units, failures):
     "Write the record of every approach whose units are all there"
-    for a in ('retain', *experiment.plan.approaches):
+    for a in experiment.plan.populations:
         mine = [u for u in units if u.approach == a]
         if failures.keys() & set(mine) or is_larger(experiment, a): continue
         try: collect(experiment, a, [u.path for u in mine])

@@ -36,7 +36,7 @@ def _trained(plan, task, data, checkpoint):
 
 # %% ../nbs/54_pretrain.ipynb #f516ac3c
 @lab_command
-@delegates(make_plan, but='approaches, originals, settings, imports, n, forget, out, units')
+@delegates(make_plan, but='approaches, originals, settings, imports, n, forget, out, units, design, pool, sham')
 def mu_pretrain(
     out: str, # file to write, .safetensors
     time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['tasks', 'Task', 'digits', 'cifar10', 'face_age', 'find_task', 'make_task', 'choose_forget', 'Split', 'split',
-           'by_person']
+           'by_person', 'groups_of', 'draw_half', 'choose_sham']
 
 # %% ../nbs/17_task.ipynb #3999a317
 import functools, importlib, inspect, numbers, operator, warnings
@@ -269,13 +269,15 @@ def choose_forget(
     task: Task,
     forget, # share of D, number of examples, indices, a mask, a file of them, or None for the task's own share
     gen: torch.Generator, # source of randomness
+    name='forget', # for messages
 ) -> torch.Tensor: # indices into D
     "Choose the forget set; `ValueError` says what is wrong with a share, a number or indices"
     n = len(task.train)
     forget = task.forget if forget is None else forget
-    if not _is_number(forget): return read_forget(forget, n)
-    share = _share(forget, n)
-    return random_forget(n, share, gen) if task.train.subject is None else by_person(task.train, share, gen)
+    if not _is_number(forget): return read_forget(forget, n, name)
+    share = _share(forget, n, name)
+    if task.train.subject is not None: return by_person(task.train, share, gen)
+    return random_forget(n, share, gen, name)
 
 # %% ../nbs/17_task.ipynb #b6c3a7be
 def _is_number(value):
@@ -285,11 +287,11 @@ def _is_number(value):
     return True
 
 # %% ../nbs/17_task.ipynb #52d16b78
-def _share(forget, n):
+def _share(forget, n, name):
     "A share of D, also from a number of examples"
     if not isinstance(forget, numbers.Integral) or isinstance(forget, bool): return float(forget)
     if 0 < forget < n: return int(forget)/n
-    raise ValueError(f'forget: expected 1 to {n-1} examples, or a share in (0, 1), found {forget}')
+    raise ValueError(f'{name}: expected 1 to {n-1} examples, or a share in (0, 1), found {forget}')
 
 # %% ../nbs/17_task.ipynb #f4600b3f
 @dataclass
@@ -307,13 +309,14 @@ def split(
     task: Task,
     forget=None, # share of D, number of examples, indices, a mask, a file of them, or None for the task's own share
     seed=0, # of the random choices
+    name='forget', # what the set is called in messages
 ) -> Split:
     "Choose the forget set and the control set"
     if task.start: warnings.warn(
         f'start: retrained models begin with the weights of {task.start}, too; if those were learned from examples '
         'that are now to be forgotten, nothing here forgets them', stacklevel=2)
     gen = torch.Generator().manual_seed(seed)
-    chosen = choose_forget(task, forget, gen)
+    chosen = choose_forget(task, forget, gen, name)
     keep = torch.ones(len(task.train), dtype=torch.bool)
     keep[chosen] = False
     return _checked(Split(task.train[keep], task.train[chosen], *_held_out(task, task.train.y[chosen], gen)))
@@ -341,3 +344,38 @@ def _checked(parts):
     known = {name: part.subject for name,part in vars(parts).items() if part.subject is not None}
     if len(known) == 4: check_disjoint(known)
     return parts
+
+# %% ../nbs/17_task.ipynb #6305942e
+def groups_of(
+    pool: Data, # candidates
+) -> torch.Tensor: # (m,), numbers from 0
+    "Number what is drawn together: persons where they are known, or else the candidates"
+    known = torch.arange(len(pool)) if pool.subject is None else pool.subject.unique(return_inverse=True)[1]
+    if known.max() > 0: return known
+    raise ValueError(f'pool: expected at least 2 candidates that can be drawn apart, found {int(known.max()) + 1}')
+
+# %% ../nbs/17_task.ipynb #f21611b1
+def draw_half(
+    groups: torch.Tensor, # (m,), numbers from 0
+    gen: torch.Generator, # source of randomness
+) -> torch.Tensor: # (m,) bool
+    "Draw half of the groups, rounded down, all halves with the same probability"
+    n = int(groups.max()) + 1
+    return torch.isin(groups, torch.randperm(n, generator=gen)[:n//2])
+
+# %% ../nbs/17_task.ipynb #82cfc92c
+def choose_sham(
+    parts: Split,
+    gen: torch.Generator, # source of randomness
+) -> torch.Tensor: # sorted indices into the test set
+    "Choose test examples like the forget set, whole persons where they are known"
+    test,y = parts.test, parts.forget.y
+    if len(test) < 2: raise ValueError(f'sham: expected at least 2 examples to test, found {len(test)}')
+    if test.subject is not None: return _persons(test, len(y), gen)
+    return split_control(Data(torch.arange(len(test)), test.y), y, len(y), gen, 'sham request')[0].x
+
+# %% ../nbs/17_task.ipynb #de15dd83
+def _persons(test, size, gen):
+    "Persons of the test set with about `size` examples, or with three in five of all"
+    if size > .6*len(test): warnings.warn(f'sham request: {len(test)} examples to test are too few to choose {size}')
+    return by_person(test, min(size/len(test), .6), gen)

@@ -16,9 +16,11 @@ from safetensors.torch import save_file
 from .core import atomic, check_file, write_json
 from .data import Data
 from .experiment import Experiment, Unit, differences, digest, own_memory, plain
-from .layout import costs, files, metric_columns, read_about, read_record, write_logits, write_metrics
+from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
+from .layout import sham_folder, write_logits, write_members, write_metrics
 from .logits import first_slot
 from .models import load_weights
+from .plan import is_sham, method_of
 from .task import Split, Task
 from .unlearn import methods
 
@@ -72,11 +74,12 @@ def _set_aside(path, why):
 # %% ../nbs/23_units.ipynb #600c2eeb
 def whole_or_aside(
     unit: Unit,
+    asked=True, # whether models of other units start from its weights
 ) -> bool: # False where there is no file, or no longer
     "Tell whether a unit's file is there and whole; set aside one that is not"
     path = Path(unit.path)
     if not path.is_file(): return False
-    prefixes = () if unit.approach == 'original' else ('forget', 'control') # other weights are not read by any unit
+    prefixes = () if asked else ('forget', 'control') # nobody reads its weights
     try:
         _,about = read_unit(path, *prefixes)
         found = about.get('key'), about.get('seed')
@@ -114,10 +117,11 @@ def read_sets(
 # %% ../nbs/23_units.ipynb #fb04358d
 def files_of(
     out, # folder of the record
-    approach: str, # `retain` or an approach
+    approach: str, # `retain`, an approach or its answers to sham requests
 ): # paths
     "Return the files of an approach in the published layout"
-    return files(out, None if approach == 'retain' else approach)
+    folder = sham_folder(out) if is_sham(approach) else out
+    return files(folder, None if approach == 'retain' else method_of(approach))
 
 def _stack(path, key, data, paths, outputs):
     "Write the published layout from the logits under `key` of all units"
@@ -127,12 +131,13 @@ def _stack(path, key, data, paths, outputs):
 # %% ../nbs/23_units.ipynb #38d73408
 def collect(
     experiment: Experiment,
-    approach: str, # `retain` or an approach of the plan
+    approach: str, # one of the plan's populations
     paths: list, # files of its finished units, in the order of their seeds
 ):
     "Write the record of an approach in the published layout"
     at,sets = files_of(experiment.plan.out, approach), experiment.sets
     abouts = [read_unit(p, 'none')[1] for p in paths]
+    if experiment.groups is not None and approach == 'original': _collect_runs(experiment, paths)
     write_json(at.about, _about(experiment, approach, abouts))
     _stack(at.logits, 'forget', sets.forget, paths, experiment.outputs)
     _stack(at.control, 'control', sets.control, paths, experiment.outputs)
@@ -142,12 +147,31 @@ def collect(
 # %% ../nbs/23_units.ipynb #9f2e1e00
 def _about(experiment, approach, abouts):
     "How the models of an approach were made, and what readers of the record need to know of them"
-    place = dict(title=methods[approach].title, order=list(methods).index(approach)) if approach in methods else {}
-    kind = 'number' if experiment.task.regression else 'classes'
-    return dict(approach=approach, **place, kind=kind, models=len(abouts), key=experiment.folder_of(approach).name,
+    name,kind = method_of(approach), _kind(experiment)
+    place = dict(title=methods[name].title, order=list(methods).index(name)) if name in methods else {}
+    return dict(approach=name, **place, **kind, models=len(abouts), key=experiment.folder_of(approach).name,
         **experiment.recipe_of(approach), experiment=experiment.common, versions=abouts[0]['versions'],
         devices=sorted({a['device'] for a in abouts}), cost={k: sum(a[k] for a in abouts) for k in costs},
-        forget=experiment.forget.tolist())
+        **_asked(experiment, approach))
+
+def _kind(experiment): return dict(kind='number' if experiment.task.regression else 'classes')
+
+def _asked(experiment, approach):
+    "What the models were asked to forget; a pool is told once, for the whole record"
+    if experiment.groups is not None: return {}
+    asked = dict(sham_test_examples=experiment.sham.tolist()) if is_sham(approach) else {}
+    return asked | dict(forget=experiment.forget.tolist())
+
+# %% ../nbs/23_units.ipynb #3a0a6ed7
+def _collect_runs(experiment, paths):
+    "Write which candidates each run was trained on and forgot, as the originals say, and what pool they are from"
+    plan,groups = experiment.plan, experiment.groups
+    write_members(plan.out, torch.stack([read_unit(p, 'members')[0]['members'] for p in paths]))
+    persons = {} if experiment.sets.forget.subject is None else dict(groups=groups.tolist())
+    how = 'drawn at random' if isinstance(plan.pool, (int, float)) else 'as given'
+    write_json(files(plan.out).about, dict(design='halves', **_kind(experiment), runs=len(paths),
+        candidates=len(groups), drawn=f'{how}, seed {plan.seed}', pool=experiment.forget.tolist(), **persons,
+        experiment=experiment.common))
 
 # %% ../nbs/23_units.ipynb #98d7c3a8
 def check_place(
@@ -155,39 +179,49 @@ def check_place(
 ):
     "Refuse folders and files that cannot be written, before anything is loaded"
     for folder in plan.out, plan.units or plan.out/'units': check_file(folder/'file')
-    for a in ('retain', *plan.approaches):
-        for path in files_of(plan.out, a): check_file(path)
+    own = [files(plan.out).about, members_file(plan.out)] if plan.design == 'halves' else []
+    for path in own + [path for a in plan.populations for path in files_of(plan.out, a)]: check_file(path)
 
 # %% ../nbs/23_units.ipynb #9473cd66
 def check_out(
     experiment: Experiment,
 ):
     "Refuse a folder that holds another experiment or somebody else's logits"
-    for a in ('retain', *experiment.plan.approaches): _check_record(experiment, files_of(experiment.plan.out, a))
+    out,halves = experiment.plan.out, experiment.groups is not None
+    _check_record(experiment, files(out).about, members_file(out) if halves else files(out).logits)
+    for at in (files_of(out, a) for a in experiment.plan.populations): _check_record(experiment, at.about, at.logits)
 
-def _check_record(experiment, at):
-    folder = at.about.parent
-    about = read_about(folder)
-    if not at.about.is_file():
-        if not at.logits.exists(): return
-        raise ValueError(f'{at.logits}: not written by this library and not replaced; choose another folder')
-    if not isinstance(about.get('experiment'), dict): raise ValueError(f'{at.about}: not the record of an experiment')
+def _check_record(experiment, path, data):
+    folder,about = path.parent, read_about(path.parent)
+    if not path.is_file():
+        if not data.exists(): return
+        raise ValueError(f'{data}: not written by this library and not replaced; choose another folder')
+    if not isinstance(about.get('experiment'), dict): raise ValueError(f'{path}: not the record of an experiment')
     if differ := differences(about['experiment'], experiment.common):
         raise ValueError(f'{folder}: holds an experiment with {"; ".join(differ)}; choose another folder')
 
 # %% ../nbs/23_units.ipynb #d881307f
 def is_larger(
     experiment: Experiment,
-    approach: str,
+    approach: str, # one of the plan's populations
 ) -> bool:
     "Tell whether the folder has more models of an approach than the plan asks for, all in order; say it if so"
-    out,n = experiment.plan.out, experiment.plan.n
-    at = files_of(out, approach)
+    at,n = files_of(experiment.plan.out, approach), experiment.plan.n
     about = read_about(at.about.parent)
     models = about.get('models', 0)
     if about.get('key') != experiment.folder_of(approach).name or models <= n: return False
-    try: found = read_record(out, None if approach == 'retain' else approach)
-    except (ValueError, OSError): return False
-    if {z.shape[1] - 1 for z in (found.logits, found.control)} != {models}: return False
+    if _sizes(experiment, approach) != {models}: return False
     print(f'{at.about.parent}: keeps its {models} models, {n} were asked for', file=sys.stderr)
     return True
+
+# %% ../nbs/23_units.ipynb #9449e5d4
+def _sizes(experiment, approach):
+    "Numbers of models and runs in the files of a population; none where they cannot be read"
+    out,halves = experiment.plan.out, experiment.groups is not None
+    folder,name = sham_folder(out) if is_sham(approach) else out, method_of(approach)
+    try:
+        found = read_record(folder, None if approach == 'retain' else name)
+        runs = read_members(out) if halves and approach == 'original' else None
+        if halves and read_members(out) is None: return set()
+    except (ValueError, OSError): return set()
+    return {z.shape[1] - 1 for z in (found.logits, found.control)} | (set() if runs is None else {len(runs)})
