@@ -21,6 +21,7 @@ findings = dict(
     told='can be told from a retrained model; without a control set nobody can say whether by memory',
     same='not distinguishable from retraining with these models',
     chance='the halves of the retrained models differ, which is chance: a warning about so few models',
+    null='models that saw no candidate seem to tell members: chance, or the record is not what it says',
     few='too few models to say')
 
 # %% ../../nbs/audit/53_verdict.ipynb #1ab67133
