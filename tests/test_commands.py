@@ -143,6 +143,11 @@ nonsense = {
     '--originals two': 'originals: expected one or each', '--task cifar-10': 'expected a task of digits, cifar10',
     '--task ./mine.py:make': 'task ./mine.py:make', '--size 16': 'unrecognized arguments: --size 16',
     '--forget 5': 'forget', '--forget 1': 'forget', '--forget=-0.1': 'forget', '--forget nan': 'forget', '--forget inf': 'forget',
+    '--design half': "design: expected retrained or halves, found 'half'", '--design halves': 'pool: the design halves needs one',
+    '--pool 30': 'pool: expected none in the design retrained', '--design halves --pool 60': 'pool: expected 1 to 59 examples',
+    '--design halves --pool 1': 'pool: expected at least 2 candidates', '--design halves --pool 1.5': 'pool fraction: expected',
+    '--design halves --pool no.txt': 'no.txt: no such file', '--design halves --pool 30 --forget .1': 'forget: not in the design halves',
+    '--design halves --pool 30 --originals one': 'originals: not in the design halves', '--design halves --pool 30 --sham': 'sham: not in',
     '--forget 10%': '10%', '--forget=.5,': '.5,', '--imports nope': 'nope', '--settings none.json': 'none.json',
     '--out mine': 'mine', '--out mine/x': 'mine'}
 

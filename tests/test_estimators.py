@@ -12,7 +12,9 @@ estimators = dict(
     gaussian=gdp.gdp_epsilon, gaussian_p_value=gdp.gaussian_p_value,
     permutation=lambda r, u: permutation.permutation_test(r, u, draws=19),
     excess=lambda r, u: permutation.epsilon_excess(r, u, draws=4), sets=lambda r, u: set_attack.set_attack(r, u, draws=4),
-    gap=gap, gap_p_value=lambda r, u: memory.memory_p_value(r, r[:2], u, u[:2], draws=19),
+    gap=gap, gap_test=lambda r, u: memory.memory_test(r, r[:2], u, u[:2], draws=19),
+    energy=lambda r, u: memory.memory_energy(r, r[:2], u, u[:2]),
+    ranks=lambda r, u: memory.normal_ranks(r, r[:2]), from_examples=lambda r, u: memory.example_variance(r, r[:2], u[:2]),
     u_lira=membership.u_lira, rmia=lambda r, u: membership.rmia(r, u, r[:2], u[:2]),
     klom=lambda r, u: klom.klom_audit(r, u, draws=4), interval=lambda r, u: resampling.epsilon_interval(r, u, draws=4))
 

@@ -207,6 +207,23 @@ _split = _read("""
     split_energy_p | p, any direction | - | thousandths | high
         The exact test where better and worse answers do not cancel.""")
 
+# %% ../../nbs/audit/50_columns.ipynb #46d71adf
+_sham = _read("""
+    n_sham | sham models | models | count | -
+        Number of retrained models that were asked to forget examples which they had never seen.
+    sham_memory_left | memory left beside sham | % | per_cent | low | interval=sham_memory_left
+        Memory left beyond what the same method does to retrained models, as a share of the originals' memory.
+    sham_epsilon | ε̂ beside sham | nats | number | low
+        How well an attacker tells unlearned models by one forget example from answers to sham requests, median.
+    sham_certified | certified beside sham | nats | number | low | lower
+        Lower bound on the ε of the median example between unlearned models and answers to sham requests.
+    sham_k90 | k₉₀ beside sham | examples | examples | high
+        The fewest forget examples with which an attacker tells the two apart with 90 % accuracy.
+    sham_set_auc | set AUC beside sham | - | number | low
+        AUC of the attack on the whole forget set, against answers to sham requests.
+    sham_set_accuracy | set accuracy beside sham | % | per_cent | low
+        Balanced accuracy of that attack.""")
+
 # %% ../../nbs/audit/50_columns.ipynb #90ad6060
 _words = _read("""
     finding | finding | - | text | -
@@ -238,7 +255,7 @@ def _minus(c):
 # %% ../../nbs/audit/50_columns.ipynb #dcda904c
 def _all():
     "List every column: those measured, their ends, their control versions, the differences"
-    measured = [*_who, *_estimated, *_proved, *_believed, *_attacked, *_alike, *_remembered, *_split]
+    measured = [*_who, *_estimated, *_proved, *_believed, *_attacked, *_alike, *_remembered, *_sham, *_split]
     measured = [x for c in measured for x in (c, *_ends(c))]
     there = [_on_control(c) for c in measured if c.control]
     return [*measured, *there, *(_minus(c) for c in measured if c.key in apart), *_words]

@@ -13,9 +13,9 @@ from functools import partial
 from tqdm import tqdm
 from ..attack import passes, row_of
 from .halves import audit_halves, of_halves
-from .pair import Levels, Pair, read_population
+from .pair import Levels, Pair, read_population, read_sham
 from .row import audit_row
-from .verdict import finding, verdict
+from .verdict import finding, references, verdict
 from ..layout import approaches, files, find_approach, read_members, read_record
 
 # %% ../../nbs/audit/54_result.ipynb #2e429517
@@ -37,7 +37,8 @@ def pairs_of(
     there = known, 'original' in names
     found = [Pair(*(retain.part(h, name) for h,name in zip(half, ('retain', 'baseline'))), levels, *there)]
     for n in dict.fromkeys(names if chosen is None else chosen):
-        found.append(Pair(retain, read_population(data_path, n, kind), levels, *there))
+        sham = _named(partial(read_sham, data_path, n, kind), data_path, n)
+        found.append(Pair(retain, read_population(data_path, n, kind), levels, *there, sham))
     return [_named(p.check, data_path, p.unlearn.name) for p in found]
 
 # %% ../../nbs/audit/54_result.ipynb #1d690589
@@ -71,15 +72,11 @@ def judge(
     row,table,sets = audit_row(pair)
     pair.unlearn.drop()
     said = pair.levels.alpha, pair.originals
-    if row['approach'] == 'baseline': return row | _of_halves(row, sets, *said), table, sets
-    return row | dict(finding=finding(row, *said), verdict=verdict(row, sets, *said)), table, sets
+    found = finding(row, *said)
+    if row['approach'] in references and found not in ('same', 'few'): found = 'chance'
+    return row | dict(finding=found, verdict=verdict(row, sets, *said)), table, sets
 
 # %% ../../nbs/audit/54_result.ipynb #4d5c825d
-def _of_halves(row, sets, *said):
-    "What is said about halves of one population, which differ by chance only"
-    found = finding(row, *said)
-    return dict(finding=found if found in ('same', 'few') else 'chance', verdict=verdict(row, sets, *said))
-
 def _answers(pairs, data_path, executor):
     "Start to judge all pairs; returns functions that wait for the results, in order"
     ask = [partial(_named, partial(judge, p), data_path, p.unlearn.name) for p in pairs]

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['per_example', 'examples_row', 'set_row', 'sets_of', 'resampled', 'memory_row', 'outputs_row', 'tow_interval',
-           'accuracy_row', 'audit_row']
+           'accuracy_row', 'sham_row', 'audit_row']
 
 # %% ../../nbs/audit/52_row.ipynb #a510000f
 import numpy as np, pandas as pd
@@ -18,8 +18,8 @@ from .counting import ceiling
 from .gdp import gaussian_p_value, gdp_epsilon
 from .klom import klom, klom_audit
 from .membership import rmia, u_lira, u_lira_auc
-from .memory import example_variance, memory, memory_energy, memory_halves, memory_left
-from .memory import memory_p_value, normal_ranks
+from .memory import example_covariance, memory, memory_energy, memory_halves, memory_left
+from .memory import memory_test, normal_ranks
 from .outputs import outputs, tow
 from .pair import Pair, sample
 from .permutation import epsilon_excess, permutation_test
@@ -118,19 +118,18 @@ def resampled(
 def _memory_of(pair, retain, models, original):
     "Memory of the models, of which forget and control scores are given"
     of = [None if x is None else memory(*retain, *x) for x in (models, original)]
-    own = example_variance(*retain, models[1], pair.unlearn.one, original[1] if pair.paired else None)
-    all_ = 0. if original is None else example_variance(*retain, original[1])
-    levels = pair.levels
-    return memory_left(memory(*retain), *of, pair.unlearn.one, pair.paired, (own, all_), levels.alpha, seed=levels.seed)
+    how,levels = dict(one=pair.unlearn.one, paired=pair.paired), pair.levels
+    examples = example_covariance(*retain, models[1], None if original is None else original[1], **how)
+    return memory_left(memory(*retain), *of, examples=examples, alpha=levels.alpha, seed=levels.seed, **how)
 
 def _scores_of(p): return None if p is None else (p.closeness, p.on_control.closeness)
 
-def _any_direction(pair, retain, models, original):
-    "Share of the originals' energy; NaN without originals, or where theirs is not shown"
-    levels = pair.levels
-    at = dict(strata=pair.strata, energy=True, seed=levels.seed)
-    row = dict(memory_energy=np.nan, memory_energy_p=memory_p_value(*retain, *models, **at))
-    if original is None or not memory_p_value(*retain, *original, **at) <= levels.alpha: return row
+def _tested(pair, retain, models, original):
+    "Columns of the tests, and the share of the originals' energy: NaN without originals, or where theirs is not shown"
+    p,theirs = (None if x is None else memory_test(*retain, *x, pair.strata, seed=pair.levels.seed)
+                for x in (models, original))
+    row = dict(memory_p=p.mean, memory_energy=np.nan, memory_energy_p=p.energy)
+    if original is None or not theirs.energy <= pair.levels.alpha: return row
     left,whole = (memory_energy(*retain, *x) for x in (models, original))
     return row | dict(memory_energy=np.sqrt(max(left, 0)/whole) if whole > 0 else np.nan)
 
@@ -145,8 +144,7 @@ def memory_row(
     ranked = _memory_of(pair, *(None if x is None else normal_ranks(*x) for x in scores))
     row = {f'memory_{k}': v for k,v in m._asdict().items()}
     row |= {f'memory_ranked_{k}'.replace('_left', ''): v for k,v in ranked._asdict().items() if k != 'auc'}
-    row |= dict(memory_p=memory_p_value(*scores[0], *scores[1], pair.strata, seed=pair.levels.seed), mix=_mix(pair))
-    row |= _any_direction(pair, *scores) | _memory_bound([*scores[0], *scores[1]], pair.levels)
+    row |= dict(mix=_mix(pair)) | _tested(pair, *scores) | _memory_bound([*scores[0], *scores[1]], pair.levels)
     return row | _yardstick if pair.unlearn.name == 'original' and np.isfinite(m.left) else row
 
 _yardstick = {f'memory_{k}_{end}': np.nan for k in ('left', 'ranked') for end in ('low', 'high')}
@@ -206,6 +204,30 @@ def _ratio(unlearn, retain, column):
     whole = retain[column].mean()
     return unlearn[column].mean()/whole if whole else float('nan')
 
+# %% ../../nbs/audit/52_row.ipynb #3e00125a
+def _beyond_sham(pair):
+    "Scores on the forget and control sets, less what the method does to retrained models, and those of the originals"
+    parts = [(x, x.on_control) for x in (pair.retain, pair.unlearn, pair.sham)]
+    n = min(x.n for x,_ in parts)
+    (r,u,s),o = ([[p.closeness[:, :n] for p in x] for x in parts]), _scores_of(pair.original)
+    if o is not None and pair.paired: o = [x[:, :n] for x in o]
+    return [a - (b - c) for a,b,c in zip(u, s, r)], o
+
+# %% ../../nbs/audit/52_row.ipynb #cb0718b2
+def sham_row(
+    pair: Pair,
+) -> dict: # columns of the row; empty without answers to sham requests
+    "Compare with the same procedure on models that never saw the forget set"
+    if pair.sham is None: return {}
+    other,levels = pair.beside_sham, pair.levels
+    bounds = certified(*other.each('scores'), levels.alpha, levels.certified_delta)
+    sets = {f'sham_{k}': v for k,v in set_row(sets_of(other)).items() if k in ('k90', 'set_auc', 'set_accuracy')}
+    found = summarise(epsilon(*other.each('statistics'), levels.delta)).epsilon
+    row = dict(n_sham=pair.sham.n, sham_epsilon=found, sham_certified=np.median(bounds)) | sets
+    if pair.control is None or pair.sham.control is None: return row
+    left = _memory_of(pair, _scores_of(pair.retain), *_beyond_sham(pair))
+    return row | {f'sham_memory_{k}': getattr(left, k) for k in ('left', 'left_low', 'left_high')}
+
 # %% ../../nbs/audit/52_row.ipynb #5370811e
 def _measured(pair):
     "What is measured on the forget set and on the control set: columns, table and sets"
@@ -237,7 +259,7 @@ def audit_row(
     measured,table,sets = _measured(pair)
     found = summarise(table.epsilon.to_numpy())
     row = _who(pair) | dict(infinite=found.infinite, missing=found.missing) | measured
-    row |= accuracy_row(pair, row['competition_f']) | memory_row(pair)
+    row |= accuracy_row(pair, row['competition_f']) | memory_row(pair) | sham_row(pair)
     by = dict(forget=sets)
     if pair.control is not None:
         control,_,by['control'] = _measured(pair.control)
