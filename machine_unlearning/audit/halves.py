@@ -259,7 +259,7 @@ def _means(pair, members, alpha):
 def _draw_cov(r, S):
     "Covariance of the effects of one run over random halves, (2, 2)"
     inside = [r[:, side] - r[:, side].mean(1, keepdims=True) for side in (S, ~S)]
-    return sum(d @ d.T for d in inside)/(len(S) - 2)*(1/S.sum() + 1/(~S).sum())
+    return sum(d @ d.T for d in inside)/(len(S) - 2 or np.nan)*(1/S.sum() + 1/(~S).sum())
 
 # %% ../../nbs/audit/31_halves.ipynb #4489ad67
 def gap_of(
