@@ -18,7 +18,7 @@ from .audit.columns import Column, columns, cost, count, decisive, quality, type
 from .audit.gate import ask, plain_words, verdict_of
 from .audit.pair import Levels
 from .audit.result import accuracies, audit, bar, side_by_side
-from .audit.verdict import examples_words, finding_lines, findings
+from .audit.verdict import examples_words, finding_lines, findings, told
 from .core import atomic, check_file, check_range, command, number, versions
 from .layout import approaches, choose, files, read_about, references
 from .page import named, picture, plain, scroll, section, sortable, text, whole
@@ -77,9 +77,11 @@ def _few_to_many(found):
 # %% ../nbs/41_report.ipynb #ddda42a6
 def told_apart(
     judged, # rows of approaches that are no references, at least two
+    alpha: float, # level of the tests
 ) -> str:
     "Say how many approaches an attacker recognises, and with how many examples"
-    found,n = judged[np.isfinite(judged.k90)], len(judged)
+    shown = [told(r, alpha) and np.isfinite(r['k90']) for r in judged.to_dict('records')]
+    found,n = judged[shown], len(judged)
     what = 'approaches can be told from retraining with 90 % accuracy'
     if found.empty: return f'none of the {n} {what}, even with all forget examples'
     which = f'all {n}' if len(found) == n else f'{len(found)} of {n}'
@@ -110,7 +112,7 @@ def headline(
     "Sum up the result of several approaches"
     judged = rows[~rows.approach.isin(references)]
     if len(judged) < 2: return ''
-    words = f'{told_apart(judged)}; {remembered(judged, alpha, originals)}.'
+    words = f'{told_apart(judged, alpha)}; {remembered(judged, alpha, originals)}.'
     return words[0].upper() + words[1:]
 
 # %% ../nbs/41_report.ipynb #92feea3a
@@ -160,7 +162,7 @@ def _of_audit(rows, tables, sets):
     if 'control_epsilon' in rows:
         both = words('epsilon', 'Forget') + ' ' + words('control_epsilon', 'Control')
         yield draw.forget_against_control(rows), _captions['control'], both
-    yield draw.per_example_distribution(tables), _captions['examples'], words('certified_median', 'Median, certified')
+    yield draw.per_example_distribution(tables), _captions['examples'], words('certified_median', 'Half certified at')
 
 # %% ../nbs/41_report.ipynb #f9692017
 def _of_attack(data_path, rows, measured):

@@ -62,7 +62,7 @@ def _forest_legend(fig, ax, table):
     "Explain the marks that there are"
     ends = ' and its interval over models' if np.isfinite(table.epsilon_low).any() else ''
     marks = [dict(marker='o', label=f'ε̂{ends}'), dict(marker='|', ms=11, label='floor: equal populations'),
-             dict(marker='d', mfc='white', label='certified, median example')]
+             dict(marker='d', mfc='white', label='certified of half of the examples')]
     for kw in marks: ax.plot([], [], ls='', color='.3', **kw)
     ax.plot([], [], ':', color='.3', label='most that can be certified')
     fig.legend(frameon=False, fontsize=7, ncols=2, loc='lower center', borderaxespad=1.2)
