@@ -96,28 +96,28 @@ _estimated = _read("""
 
 # %% ../../nbs/audit/50_columns.ipynb #52049da5
 _proved = _read("""
-    certified_median | certified | nats | number | low | control lower
-        Lower bound on the true ε of the median example; it holds with the stated confidence.
-    certified_p95 | certified, 95th percentile | nats | number | low | control lower
-        Lower bound on the true ε at the 95th percentile of the examples.
+    certified_median | half have ε ≥ | nats | number | low | control lower
+        At least half of the examples have a true ε of at least this; it holds with the stated confidence.
+    certified_p95 | one in twenty has ε ≥ | nats | number | low | control lower
+        At least 5 % of the examples have a true ε of at least this; it holds with the stated confidence.
     certified_max | certified, largest | nats | number | low | control lower
         The largest lower bound of all examples, corrected for their number.
     certified_ceiling | of at most | nats | number | -
-        The largest bound that so many models can certify.
+        The largest ε of half of the examples that so many models can certify.
     ceiling | most by one rule | nats | number | -
         The most that one rule, fixed beforehand and without any error, could prove.
     hull_median | hull | nats | number | low | control lower
-        Bound on the median example by the rule that published figures use; that it holds is not proved.
-    gaussian_median | Gaussian | nats | number | low | control lower
-        Lower bound on the ε of the median example if its trade-off curve is Gaussian.
+        Median over the examples of what the rule of published figures says of each; no proof that it bounds anything.
+    gaussian_median | if Gaussian | nats | number | low | control lower
+        Median ε if all trade-off curves are Gaussian, an assumption; blank where too many examples speak against it.
     gaussian_rejected | not Gaussian | % | per_cent | - | control
         Share of the examples on which a Gaussian curve is rejected.""")
 
 _believed = _read("""
     credible_low | credible, low | nats | number | low | control lower
-        Lower end of the credible interval for the ε of the median example.
+        Median of the lower ends of the examples' credible intervals; of one example too high in up to 1 case of 10.
     credible_high | credible, high | nats | number | low | control upper
-        Upper end of the credible interval for the ε of the median example.""")
+        Median of the upper ends of the examples' credible intervals, of one threshold; other attacks may find more.""")
 
 # %% ../../nbs/audit/50_columns.ipynb #9265b3e5
 _attacked = _read("""
@@ -129,6 +129,8 @@ _attacked = _read("""
         Balanced accuracy of the attack on the whole set.
     set_certified | set certified | nats | number | low | control lower
         Lower bound on the ε of the whole set.
+    set_p | set p | - | thousandths | high | control
+        Permutation test of the attack on the whole set: whether it ranks models that it was not fitted to.
     lira_auc | LiRA AUC | - | number | low | interval=lira_auc control
         AUC of U-LiRA over all pairs of an example and a model.
     lira_accuracy | LiRA accuracy | % | per_cent | low | control
@@ -144,11 +146,11 @@ _attacked = _read("""
 
 # %% ../../nbs/audit/50_columns.ipynb #5e473342
 _alike = _read("""
-    klom_mean | KLOM | nats | number | low | interval=klom control
+    klom_mean | KLOM | nats | number | low | control
         Divergence of the margins of unlearned models from those of retrained ones, mean over the examples.
     klom_p95 | KLOM, 95th percentile | nats | number | low | control
         The same divergence at the 95th percentile of the examples.
-    klom_excess_mean | KLOM excess | nats | number | low | control
+    klom_excess_mean | KLOM excess | nats | number | low | interval=klom_excess control
         KLOM minus its value for equal populations of this size.
     klom_excess_p95 | KLOM excess, 95th percentile | nats | number | low | control
         The 95th percentile of KLOM minus its value for equal populations of this size.
