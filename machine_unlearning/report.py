@@ -183,8 +183,10 @@ def pictures(
 ) -> list: # of html
     "Draw the figures of the page"
     if 'matplotlib' not in sys.modules: os.environ['MPLBACKEND'] = 'agg' # no window, whatever the shell says
+    rows,tables,sets = found
+    if not set(rows.approach) <= set(tables): return [P('Figures need at least 4 models of each kind.')]
     drawn = [picture(*what) for what in _of_audit(*found)]
-    return drawn + [picture(*what) for what in _of_attack(data_path, found[0], quality)]
+    return drawn + [picture(*what) for what in _of_attack(data_path, rows, quality)]
 
 # %% ../nbs/41_report.ipynb #7d95e679
 def flat(
@@ -313,7 +315,7 @@ def _numbers(data_path, found, levels, quality):
     deltas = f'δ = {levels.delta:g} for ε̂ and {levels.certified_delta:g} for certified bounds'
     note = f'{deltas}, confidence {100*(1-levels.alpha):.6g} %. Press a heading to sort.'
     verdicts = [Li(Strong(*named(r.approach)), typeset(r.verdict.removeprefix(r.approach))) for r in rows.itertuples()]
-    sum_up = headline(rows, levels.alpha, 'original' in approaches(data_path))
+    sum_up = headline(rows[rows.approach.isin(found[1])], levels.alpha, 'original' in approaches(data_path))
     return (P(sum_up), section('Result', *sortable(rows, decisive, note)),
         section('Verdicts', Ul(*verdicts)), section('Figures', *pictures(data_path, found, quality)),
         section('Accuracy and cost', *sortable(quality, accuracy_columns(quality), 'Means over the models.')))

@@ -84,7 +84,7 @@ def mu_audit(
         rows,tables,sets = audit(data_path, chosen, *levels, bar, executor, kind)
     print('', summary(rows, levels), '', sep='\n', flush=True) # before anything is written, which may fail
     _write(folder, rows, tables if examples else {})
-    print(f'figures  {_save_figures(data_path, rows, tables, sets, delta, folder, kind)[0].parent}')
+    if tables: print(f'figures  {_save_figures(data_path, rows, tables, sets, delta, folder, kind)[0].parent}')
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #1779b43a
 if __name__ == '__main__' and globals().get('__spec__'): mu_audit.main()

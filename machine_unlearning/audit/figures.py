@@ -192,13 +192,15 @@ def trade_off(
 
 # %% ../../nbs/audit/55_figures.ipynb #ae12b38f
 def _figures(data_path, table, tables, sets, delta, kind):
-    "Draw one figure after the other: matplotlib keeps what is open"
+    "Draw one figure after the other, of approaches with enough models: matplotlib keeps what is open"
+    table = table[table.approach.isin(tables)]
+    if table.empty: return
     yield 'forest', forest(table)
     yield 'sets', accuracy_by_size(sets)
     yield 'examples', per_example_distribution(tables)
     if 'control_epsilon' in table: yield 'control', forget_against_control(table)
     retain = read_outputs(data_path, None, kind)
-    for name in table.approach[1:]:
+    for name in table.approach[table.approach != 'baseline']:
         unlearn = read_outputs(data_path, name, kind)
         examples = three_examples(tables[name].epsilon.to_numpy())
         yield f'trade_off_{name}', trade_off(retain, unlearn, name, delta, examples)

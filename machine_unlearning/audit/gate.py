@@ -105,11 +105,11 @@ def _reach(row, c, threshold):
     if not c.key.startswith('certified_') or not threshold > ceiling: return None
     return _needed(row, math.exp(threshold - ceiling))
 
-# %% ../../nbs/audit/61_gate.ipynb #c9e7c366
+# %% ../../nbs/audit/61_gate.ipynb #f6c78db8
 def _missing(row, c):
     "Why there is no number, and the models of each kind that give one, or None"
     copies = any(row.get(f'distinct_{k}', math.inf) < row[f'n_{k}'] for k in ('retain', 'unlearn'))
-    few = {k: max(row[k], least) for k,least in dict(n_retain=8, n_unlearn=4).items()}
+    few = {k: max(row[k], 4) for k in ('n_retain', 'n_unlearn')} # what Pair.few asks for
     if any(few[k] > row[k] for k in few): return 'too few models for this number', few
     if c.key.startswith('memory_') and 'memory_gap' not in row:
         return 'memory cannot be told from drift without a control set', None
