@@ -214,6 +214,25 @@ _words = _read("""
     verdict | verdict | - | text | -
         The numbers that decide, in a sentence.""")
 
+# %% ../../nbs/audit/50_columns.ipynb #17a2f7cd
+_one = _read("""
+    one_p | p, one model | - | thousandths | high
+        Exact test that forget examples do not score higher than control examples within classes, given these models.
+    one_told_p | p either way, one model | - | thousandths | high
+        The same test in both directions.
+    one_spread_p | p of the spread, one model | - | thousandths | high
+        Exact test that forget examples are not more extreme than control examples, up and down together.
+    one_effect | effect, one model | standard deviations | number | low | interval=one_effect
+        How much higher forget examples score than control examples; in its interval examples vary, models do not.
+    one_auc | AUC, one model | - | number | low | interval=one_auc
+        Chance that a forget example scores above a control example; in its interval examples vary, models do not.
+    one_epsilon | ε, one model | nats | number | low | lower
+        Lower bound on ε from one model, where forget and control examples were drawn by lot.
+    one_original_effect | effect of the original | standard deviations | number | -
+        The effect before the deletion.
+    one_exchange_p | p of the assumption | - | thousandths | high
+        Exact test that models which saw neither treat forget and control examples alike.""")
+
 # %% ../../nbs/audit/50_columns.ipynb #f6c4432b
 apart = 'epsilon excess certified_median set_auc lira_auc klom_mean js'.split() # forget minus control is told for these
 
@@ -238,7 +257,7 @@ def _minus(c):
 # %% ../../nbs/audit/50_columns.ipynb #dcda904c
 def _all():
     "List every column: those measured, their ends, their control versions, the differences"
-    measured = [*_who, *_estimated, *_proved, *_believed, *_attacked, *_alike, *_remembered, *_sham]
+    measured = [*_who, *_estimated, *_proved, *_believed, *_attacked, *_alike, *_remembered, *_sham, *_one]
     measured = [x for c in measured for x in (c, *_ends(c))]
     there = [_on_control(c) for c in measured if c.control]
     return [*measured, *there, *(_minus(c) for c in measured if c.key in apart), *_words]

@@ -22,7 +22,8 @@ findings = dict(
     told='can be told from a retrained model; without a control set nobody can say whether by memory',
     same='not distinguishable from retraining with these models',
     chance='retrained models differ from retrained models, which is chance: a warning about so few models',
-    few='too few models to say')
+    few='too few models to say',
+    quiet='no memory of the forget set shows; so few models or examples leave room for some')
 
 # %% ../../nbs/audit/53_verdict.ipynb #c15b6ae2
 _of_models,_of_memory = ('p_value', 'set_p'), ('memory_p', 'memory_energy_p')
