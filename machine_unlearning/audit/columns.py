@@ -186,7 +186,7 @@ _remembered = _read("""
     memory_energy_p | p in any direction | - | thousandths | high
         The same test, where better and worse answers do not cancel.
     mix | other classes | % | per_cent | low
-        Share of the control examples that would have to be of another class for the forget set's mix of classes.
+        Share of the control examples that are of other classes than the forget set's mix asks for, beyond chance.
     memory_certified | memory certified | nats | number | low | lower
         Lower bound on ε from the memory of each model.""")
 

@@ -85,7 +85,7 @@ def _without_share(row, alpha, originals):
 def _with_share(row, alpha):
     "The finding where memory is compared with that of the originals"
     what,high = shown(row, alpha), max(row['memory_left_high'], row['memory_ranked_high'])
-    if what == 'memory': return 'kept' if high >= 1 else 'part'
+    if what == 'memory': return 'kept' if row['memory_left_high'] >= 1 else 'part'
     if what != 'nothing': return 'over' if what == 'below' else what
     return 'few' if high >= 1 else 'changed' if told(row, alpha) else 'same'
 
