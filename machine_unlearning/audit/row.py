@@ -155,11 +155,12 @@ _yardstick = {f'memory_{k}_{end}': np.nan for k in ('left', 'ranked') for end in
 
 # %% ../../nbs/audit/52_row.ipynb #a78b0e7f
 def _mix(pair):
-    "Total variation between the classes of the forget set and of the control set"
+    "Total variation between the classes of both sets, beyond what random draws from one mix have on average"
     kind,index = np.unique(pair.strata, return_inverse=True)
-    S = len(pair.retain.scores)
-    forget,control = (np.bincount(i, minlength=len(kind))/len(i) for i in (index[:S], index[S:]))
-    return abs(forget - control).sum()/2
+    parts = np.split(index, [len(pair.retain.scores)])
+    forget,control,both = (np.bincount(i, minlength=len(kind))/len(i) for i in (*parts, index))
+    chance = np.sqrt(both*(1-both)*sum(1/len(i) for i in parts)/(2*np.pi)).sum()
+    return float(max(0, abs(forget - control).sum()/2 - chance))
 
 def _memory_bound(scores, levels):
     "Lower bound on ε from the memory of each model"
@@ -222,7 +223,7 @@ def sham_row(
     pair: Pair,
 ) -> dict: # columns of the row; empty without answers to sham requests
     "Compare with the same procedure on models that never saw the forget set"
-    if pair.sham is None: return {}
+    if pair.sham is None or pair.sham.n < 4: return {} # few models give no attack
     other,levels = pair.beside_sham, pair.levels
     bounds = certified(*other.each('scores'), levels.alpha, levels.certified_delta)
     sets = {f'sham_{k}': v for k,v in set_row(sets_of(other)).items() if k in ('k90', 'set_auc', 'set_accuracy')}

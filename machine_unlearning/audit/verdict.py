@@ -22,7 +22,10 @@ findings = dict(
     told='can be told from a retrained model; without a control set nobody can say whether by memory',
     same='not distinguishable from retraining with these models',
     chance='retrained models differ from retrained models, which is chance: a warning about so few models',
-    few='too few models to say')
+    null='models that saw no candidate seem to tell members: chance, or the record is not what it says',
+    few='too few models to say',
+    quiet='no memory of the forget set shows; so few models or examples leave room for some',
+    unlike='nothing to say on memory: forget and control examples differ in models that saw neither, too')
 
 # %% ../../nbs/audit/53_verdict.ipynb #c15b6ae2
 _of_models,_of_memory = ('p_value', 'set_p'), ('memory_p', 'memory_energy_p')
@@ -83,7 +86,7 @@ def _without_share(row, alpha, originals):
 def _with_share(row, alpha):
     "The finding where memory is compared with that of the originals"
     what,high = shown(row, alpha), max(row['memory_left_high'], row['memory_ranked_high'])
-    if what == 'memory': return 'kept' if high >= 1 else 'part'
+    if what == 'memory': return 'kept' if row['memory_left_high'] >= 1 else 'part'
     if what != 'nothing': return 'over' if what == 'below' else what
     return 'few' if high >= 1 else 'changed' if told(row, alpha) else 'same'
 
