@@ -9,6 +9,7 @@ __all__ = ['show', 'summary', 'mu_audit']
 import os, sys
 from pathlib import Path
 from .columns import ascii_words, decisive, interval_of, value_of, wrapped
+from .halves import of_halves
 from .pair import Levels
 from .result import audit, bar, side_by_side
 from .verdict import finding_lines
@@ -37,6 +38,8 @@ def show(
 _one = 'One original for all models of an approach (or nothing said about it): bounds and tests speak of that original.'
 
 def _settings(rows, levels):
+    if of_halves(rows): return (f'Pool of {rows.pool[0]} candidates, bounds for δ = {levels.certified_delta:g}, '
+        f'confidence {100*(1-levels.alpha):g} %')
     deltas = f'δ = {levels.delta:g} for ε̂ and {levels.certified_delta:g} for certified bounds'
     return f'{rows.n_retain.iloc[-1]} retrained models, {deltas}, confidence {100*(1-levels.alpha):g} %'
 

@@ -190,6 +190,25 @@ _remembered = _read("""
     memory_certified | memory certified | nats | number | low | lower
         Lower bound on ε from the memory of each model.""")
 
+# %% ../../nbs/audit/50_columns.ipynb #5a17f0d2
+_split = _read("""
+    pool | pool | candidates | count | -
+        Number of candidates, or of persons where persons are drawn as a whole.
+    members | forgotten | candidates | number | -
+        How many of them a run forgets, mean over the runs.
+    split_epsilon | split ε | nats | number | low | lower
+        Lower bound on the ε of random requests, by exact counting; it holds with the stated confidence.
+    split_ceiling | at most | nats | number | -
+        The largest bound that such runs can prove.
+    split_p | split p | - | thousandths | high
+        Exact test of the claim that the models do not depend on which half was forgotten, all runs together.
+    split_auc | split AUC | - | number | low
+        Chance that a forgotten candidate scores above one that was never seen, mean over the runs.
+    split_energy | any direction | % | per_cent | low
+        Left of the originals' memory where better and worse answers do not cancel; blank if theirs is not shown.
+    split_energy_p | p, any direction | - | thousandths | high
+        The exact test where better and worse answers do not cancel.""")
+
 # %% ../../nbs/audit/50_columns.ipynb #46d71adf
 _sham = _read("""
     n_sham | sham models | models | count | -
@@ -257,14 +276,14 @@ def _minus(c):
 # %% ../../nbs/audit/50_columns.ipynb #dcda904c
 def _all():
     "List every column: those measured, their ends, their control versions, the differences"
-    measured = [*_who, *_estimated, *_proved, *_believed, *_attacked, *_alike, *_remembered, *_sham, *_one]
+    measured = [*_who, *_estimated, *_proved, *_believed, *_attacked, *_alike, *_remembered, *_sham, *_split, *_one]
     measured = [x for c in measured for x in (c, *_ends(c))]
     there = [_on_control(c) for c in measured if c.control]
     return [*measured, *there, *(_minus(c) for c in measured if c.key in apart), *_words]
 
 columns = {c.key: c for c in _all()}
 _first = '''memory_left epsilon floor control_epsilon certified_median certified_ceiling
-    k90 set_auc p_value klom_mean tow'''
+    k90 set_auc p_value klom_mean tow split_epsilon split_ceiling split_p split_auc split_energy split_energy_p'''
 decisive = [columns[k] for k in _first.split()] # shown first, in this order
 
 # %% ../../nbs/audit/50_columns.ipynb #5e18e27f

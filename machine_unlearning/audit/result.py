@@ -12,11 +12,12 @@ from contextlib import nullcontext
 from functools import partial
 from tqdm import tqdm
 from ..attack import passes, row_of
+from .halves import audit_halves, of_halves
 from .judge import few_row
 from .pair import Levels, Pair, read_population, read_sham
 from .row import audit_row
 from .verdict import finding, references, verdict
-from ..layout import approaches, find_approach, read_record
+from ..layout import approaches, files, find_approach, read_members, read_record
 
 # %% ../../nbs/audit/54_result.ipynb #2e429517
 def pairs_of(
@@ -94,7 +95,9 @@ def audit(
     kind=None, # what models answer with, classes or number; None for what record.json says
 ) -> tuple: # DataFrame with a row per approach; of those with enough models, DataFrames per example and `SetAttack`s
     "Audit the approaches of a folder; raise `ValueError` or `FileNotFoundError` before anything is computed"
-    pairs = pairs_of(data_path, chosen, Levels(alpha, delta, certified_delta, seed), kind)
+    levels = Levels(alpha, delta, certified_delta, seed).check()
+    if read_members(data_path) is not None: return audit_halves(data_path, chosen, levels, progress, kind)
+    pairs = pairs_of(data_path, chosen, levels, kind)
     found = [answer() for answer in progress(_answers(pairs, data_path, executor))]
     rows,tables,sets = zip(*found)
     names = [row['approach'] for row in rows]
@@ -109,5 +112,8 @@ def accuracies(
 ) -> pd.DataFrame: # as `attack.table`, for the approaches of the audit
     "Add accuracies and costs to what the attack found"
     records = {n: read_record(data_path, None if n == 'baseline' else n, kind, 1) for n in rows.approach}
-    once = passes(records['baseline'].metrics)
+    if of_halves(rows): # nothing was attacked, and a training is that of an original
+        rows,once = rows.assign(**dict.fromkeys(('epsilon', 'infinite', 'missing'), float('nan'))), float('nan')
+        if files(data_path, 'original').metrics.is_file(): once = passes(read_record(data_path, 'original').metrics)
+    else: once = passes(records['baseline'].metrics)
     return pd.DataFrame([row_of(r.approach, r, records[r.approach], once) for r in rows.itertuples()])
