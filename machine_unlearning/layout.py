@@ -52,7 +52,8 @@ def read_about(
 def _check_about(path, found):
     wanted = dict(kind=(lambda v: v in kinds, 'classes or number'), title=(lambda v: isinstance(v, str), 'a text'),
                   order=(lambda v: type(v) is int, 'a whole number'),
-                  originals=(lambda v: v in ('one', 'each'), 'one or each'))
+                  originals=(lambda v: v in ('one', 'each'), 'one or each'),
+                  random_split=(lambda v: type(v) is bool, 'true or false'))
     for name,(right,what) in wanted.items():
         if found.get(name) is not None and not right(found[name]):
             raise ValueError(f'{path}: expected {what} as {name}, found {str(found[name])[:60]!r}')
@@ -397,13 +398,14 @@ def read_outputs(
     data_path, # folder in the published layout
     approach=None, # name of an approach; None for the retrained models
     kind=None, # classes or number, None for what record.json says
+    least=2, # models; runs of the half-split design may be single
 ) -> np.ndarray: # (S, N+1, C), memory-mapped
     "Map the logits of a population on the forget examples"
     at,members = files(data_path, approach), read_members(data_path)
     if approach is None and members is not None and not at.logits.exists(): raise ValueError(
         f'{data_path}: a record of the half-split design, without retrained models to compare with; see mu_audit')
     kind = kind or read_about(at.about.parent).get('kind') or read_about(data_path).get('kind')
-    found = read_logits(at.logits, kind, 2 if members is None else 1)
+    found = read_logits(at.logits, kind, least if members is None else 1)
     if members is not None: _check_members(at.logits, found, members, approach)
     return found
 
@@ -427,9 +429,10 @@ def read_record(
     data_path, # folder in the published layout
     approach=None, # name of an approach; None for the retrained models
     kind=None, # classes or number, None for what record.json says
+    least=2, # models
 ) -> Record:
     "Read the files of a population; `ValueError` or `FileNotFoundError` names the one that does not fit"
-    at,logits = files(data_path, approach), read_outputs(data_path, approach, kind)
+    at,logits = files(data_path, approach), read_outputs(data_path, approach, kind, least)
     control = None
     if at.control.is_file():
         control = read_logits(at.control, 'number' if regression(logits) else 'classes', 1)

@@ -9,6 +9,7 @@ __all__ = ['show', 'summary', 'mu_audit']
 import os, sys
 from pathlib import Path
 from .columns import ascii_words, decisive, interval_of, value_of, wrapped
+from .halves import of_halves
 from .pair import Levels
 from .result import audit, bar, side_by_side
 from .verdict import finding_lines
@@ -37,6 +38,8 @@ def show(
 _one = 'One original for all models of an approach (or nothing said about it): bounds and tests speak of that original.'
 
 def _settings(rows, levels):
+    if of_halves(rows): return (f'Pool of {rows.pool[0]} candidates, bounds for δ = {levels.certified_delta:g}, '
+        f'confidence {100*(1-levels.alpha):g} %')
     deltas = f'δ = {levels.delta:g} for ε̂ and {levels.certified_delta:g} for certified bounds'
     return f'{rows.n_retain.iloc[-1]} retrained models, {deltas}, confidence {100*(1-levels.alpha):g} %'
 
@@ -84,7 +87,7 @@ def mu_audit(
         rows,tables,sets = audit(data_path, chosen, *levels, bar, executor, kind)
     print('', summary(rows, levels), '', sep='\n', flush=True) # before anything is written, which may fail
     _write(folder, rows, tables if examples else {})
-    print(f'figures  {_save_figures(data_path, rows, tables, sets, delta, folder, kind)[0].parent}')
+    if tables: print(f'figures  {_save_figures(data_path, rows, tables, sets, delta, folder, kind)[0].parent}')
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #1779b43a
 if __name__ == '__main__' and globals().get('__spec__'): mu_audit.main()

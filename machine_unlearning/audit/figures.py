@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['name_rows', 'memory_panel', 'forest', 'accuracy_by_size', 'forget_against_control', 'per_example_distribution',
-           'three_examples', 'trade_off', 'save_figures']
+           'three_examples', 'trade_off', 'halves_panels', 'save_figures']
 
 # %% ../../nbs/audit/55_figures.ipynb #7df56c4d
 import matplotlib.pyplot as plt, numpy as np, warnings
 from pathlib import Path
 from ..attack import epsilon, error_rates
 from .columns import typeset
+from .halves import of_halves
 from ..core import atomic, number
 from ..figures import legible, style
 from ..layout import read_outputs
@@ -62,7 +63,7 @@ def _forest_legend(fig, ax, table):
     "Explain the marks that there are"
     ends = ' and its interval over models' if np.isfinite(table.epsilon_low).any() else ''
     marks = [dict(marker='o', label=f'ε̂{ends}'), dict(marker='|', ms=11, label='floor: equal populations'),
-             dict(marker='d', mfc='white', label='certified, median example')]
+             dict(marker='d', mfc='white', label='certified of half of the examples')]
     for kw in marks: ax.plot([], [], ls='', color='.3', **kw)
     ax.plot([], [], ':', color='.3', label='most that can be certified')
     fig.legend(frameon=False, fontsize=7, ncols=2, loc='lower center', borderaxespad=1.2)
@@ -190,15 +191,39 @@ def trade_off(
     fig.subplots_adjust(.07, .19, .98, .89, .14) # all such figures are alike; tight_layout would draw each twice
     return fig
 
+# %% ../../nbs/audit/55_figures.ipynb #5a17f0e2
+def halves_panels(
+    table, # DataFrame of `audit_halves`
+):
+    "Draw the bound on ε from random halves, and the memory that is left"
+    has = table.memory_left.notna().any()
+    fig,axs = plt.subplots(1, 1+has, figsize=(8.5 if has else 5, .3*len(table) + 1.6), squeeze=False)
+    ax,rows = axs[0, 0], table.set_index('approach')
+    for y,(name,r) in enumerate(rows[::-1].iterrows()):
+        ax.barh(y, r.split_epsilon, color=style(name)['color'], height=.5)
+        if has: axs[0, 1].plot(100*r.split_energy, y, 'o', color=style(name)['color'], mfc='none', ms=9)
+    name_rows(ax, list(rows.index))
+    ax.set(xlabel='ε ≥', title=f'Proved, of at most {typeset(number(table.split_ceiling.max()))}')
+    if has:
+        memory_panel(axs[0, 1], rows)
+        axs[0, 1].set(yticks=[], ylim=ax.get_ylim(), title='What is left of the originals\' memory')
+    fig.tight_layout()
+    return fig
+
 # %% ../../nbs/audit/55_figures.ipynb #ae12b38f
 def _figures(data_path, table, tables, sets, delta, kind):
-    "Draw one figure after the other: matplotlib keeps what is open"
+    "Draw one figure after the other, of approaches with enough models: matplotlib keeps what is open"
+    if of_halves(table):
+        yield 'halves', halves_panels(table)
+        return
+    table = table[table.approach.isin(tables)]
+    if table.empty: return
     yield 'forest', forest(table)
     yield 'sets', accuracy_by_size(sets)
     yield 'examples', per_example_distribution(tables)
     if 'control_epsilon' in table: yield 'control', forget_against_control(table)
     retain = read_outputs(data_path, None, kind)
-    for name in table.approach[1:]:
+    for name in table.approach[table.approach != 'baseline']:
         unlearn = read_outputs(data_path, name, kind)
         examples = three_examples(tables[name].epsilon.to_numpy())
         yield f'trade_off_{name}', trade_off(retain, unlearn, name, delta, examples)

@@ -6,17 +6,17 @@
 __all__ = ['Scored', 'read_scores', 'sharpened', 'Split', 'split_of', 'adjusted', 'effect_of', 'resampled_effects',
            'effect_interval', 'auc_interval', 'memory_of_examples', 'extremes', 'Judged', 'judge_scores', 'detectable',
            'memory_sentence', 'exchange_sentence', 'judge_words', 'read_column', 'read_pair', 'judge_files',
-           'judge_paths', 'mu_judge']
+           'judge_paths', 'mu_judge', 'judge_pair', 'few_row']
 
-# %% ../../nbs/audit/63_judge.ipynb #231742db
+# %% ../../nbs/audit/63_judge.ipynb #f479ab40
 import math, numpy as np
 from pathlib import Path
 from typing import NamedTuple
 from scipy.special import ndtr, ndtri, stdtrit
 from scipy.stats import rankdata
-from .columns import wrapped
+from .columns import columns, wrapped
 from .exact import epsilon_lower, exact_log_p
-from .pair import Levels
+from .pair import Levels, Pair
 from .ranking import auc
 from .scores import closeness
 from ..core import check_range, command, listed, number
@@ -273,15 +273,16 @@ def detectable(
 def _between(value, low, high, digits=2):
     return '{} ({} to {})'.format(*(number(v, digits) for v in (value, low, high)))
 
-# %% ../../nbs/audit/63_judge.ipynb #5a6e482d
+# %% ../../nbs/audit/63_judge.ipynb #a852d895
 def memory_sentence(
     j: Judged,
-    most: float, # share of the original's memory that may be left
+    most=None, # share of the original's memory that may be left; None where nobody asks
 ) -> str:
     "Say what is left, and whether it is at most what may be left"
     if math.isnan(j.original_effect): return 'no original was given, so how much there was to forget is not known'
     if math.isnan(j.left): return f'not evaluable: the original itself shows no effect ({number(j.original_effect)})'
     said = f'{_between(100*j.left, 100*j.left_low, 100*j.left_high, 0)} % of the memory is left, given these models'
+    if most is None: return said
     limit = f'at most {100*most:g} %'
     if j.left_high <= most: return f'{said}: {limit}, even at the upper end'
     if j.left_low > most: return f'{said}: more than {100*most:g} %, even at the lower end'
@@ -294,7 +295,7 @@ def _would_do(j, most):
     needed = math.ceil(j.forget*(width/abs(most - j.left))**2 - 1e-9)
     return f', about {needed:,} (and more control examples likewise) would do'
 
-# %% ../../nbs/audit/63_judge.ipynb #bffa04e6
+# %% ../../nbs/audit/63_judge.ipynb #7e7ed854
 def exchange_sentence(
     j: Judged,
     random: bool, # whether the split was random
@@ -303,19 +304,19 @@ def exchange_sentence(
     "Say what the p-value rests on"
     if random: return _by_lot.format(number(j.epsilon))
     if not j.references: return _untested
-    return (_refuted if j.exchangeable_p <= alpha else _assumed).format(j.references, number(j.exchangeable_p, 3))
+    return (_refuted if j.exchangeable_p <= alpha else _assumed).format(number(j.exchangeable_p, 3))
 
 _by_lot = 'forget and control examples are a random split, you say: p is exact, and ε is at least {}'
 _untested = 'that forget and control examples are alike, but for training, is an assumption, which nothing here tests'
-_refuted = 'forget and control examples differ in {} models that saw neither, too (p = {}): p proves nothing here'
-_assumed = ('that forget and control examples are alike, but for training, is an assumption; {} models that saw none '
-    'of them do not contradict it (p = {})')
+_refuted = 'forget and control examples differ in the references, which saw neither (p = {}): p proves nothing here'
+_assumed = ('that forget and control examples are alike, but for training, is an assumption; the references, which saw '
+    'none of them, do not contradict it (p = {})')
 
-# %% ../../nbs/audit/63_judge.ipynb #dcdc461d
+# %% ../../nbs/audit/63_judge.ipynb #e0bfe985
 def judge_words(
     j: Judged,
     random=False, # whether the split was random
-    most=.2, # share of the original's memory that may be left
+    most=None, # share of the original's memory that may be left; None where nobody asks
     alpha=.05, # level of the tests
 ) -> list: # of sentences
     "Say what was found about one model"
@@ -328,7 +329,7 @@ def _power_words(j):
     "What so many examples can find"
     least = number(detectable(j.forget, j.control))
     return (f'{j.forget} forget and {j.control} control examples find an effect of {least} with a power of 80 %; '
-            f'{j.references} reference models')
+            f'models as references: {j.references}')
 
 def _impression(j, alpha):
     "The finding in plain words"
@@ -454,6 +455,52 @@ def mu_judge(
     found = judge_paths(named, _columns('labels', forget_labels, control_labels),
         _columns('strata', forget_strata, control_strata), random_split, kind, levels)
     print(*map(wrapped, judge_words(found, random_split, most, alpha)), sep='\n')
+
+# %% ../../nbs/audit/63_judge.ipynb #fd867475
+def judge_pair(
+    pair: Pair,
+) -> Judged: # None without a control set
+    "Judge the models of an approach, with the retrained ones as references"
+    if pair.control is None: return None
+    def scores(p): return None if p is None else np.concatenate([p.closeness, p.on_control.closeness])
+    u,o,r = map(scores, (pair.unlearn, pair.original, pair.retain))
+    split = Split(np.arange(len(u)) < len(pair.retain.labels), np.unique(pair.strata, return_inverse=True)[1])
+    return judge_scores(u.mean(1), split, None if o is None else o.mean(1), r, pair.retain.by_lot, pair.levels)
+
+# %% ../../nbs/audit/63_judge.ipynb #3be95b9e
+def _finding(j, alpha, random):
+    "A key of `verdict.findings`"
+    if j is None or j.exchangeable_p <= alpha and not random: return 'few'
+    if j.left_low > 0: return 'kept' if j.left_high >= 1 else 'part'
+    if j.p <= alpha: return 'remembers'
+    return 'over' if j.told <= alpha else 'quiet'
+
+def _said(pair, j):
+    "The sentence of a row"
+    u,r = pair.unlearn, pair.retain
+    few = f'too few models for numbers over models ({r.n} retrained, {u.n} unlearned; at least 4 of each would do)'
+    if j is None: return f'{u.name}: {few}; without control examples nothing can be said of single models'
+    return f'{u.name}: {"; ".join([*judge_words(j, r.by_lot, alpha=pair.levels.alpha), few])}'
+
+# %% ../../nbs/audit/63_judge.ipynb #2b054fdd
+def _numbers(j):
+    "Columns of the row"
+    row = dict(one_p=j.p, one_told_p=j.told, one_spread_p=j.spread_p, one_epsilon=j.epsilon,
+        one_original_effect=j.original_effect, one_exchange_p=j.exchangeable_p)
+    ends = {f'one_{k}{end}': getattr(j, f'{k}{end}') for k in ('effect', 'auc') for end in ('', '_low', '_high')}
+    return row | ends | {f'memory_left{end}': getattr(j, f'left{end}') for end in ('', '_low', '_high')}
+
+def few_row(
+    pair: Pair,
+) -> dict: # a row of the audit
+    "Say of a few models what can be said"
+    r,u,j = pair.retain, pair.unlearn, judge_pair(pair)
+    row = dict(approach=u.name, title=u.title or u.name, originals='one' if u.one else 'each', n_retain=r.n,
+        n_unlearn=u.n, distinct_retain=r.distinct, distinct_unlearn=u.distinct, examples=len(r.labels))
+    there = [k for k,c in columns.items() if c.show is not str and (j or not k.startswith(('control_', 'memory_')))]
+    found = 'quiet' if u.name == 'baseline' else _finding(j, pair.levels.alpha, r.by_lot)
+    row |= _numbers(j) if j else {}
+    return dict.fromkeys(there, math.nan) | row | dict(finding=found, verdict=_said(pair, j))
 
 # %% ../../nbs/audit/63_judge.ipynb #d7cac6dc
 if __name__ == '__main__' and globals().get('__spec__'): mu_judge.main()

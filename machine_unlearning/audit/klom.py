@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import rel_entr
 from typing import NamedTuple
 from .ranking import p_value
-from ..logits import check_scores
+from .resampling import subset_interval
+from ..logits import check_alpha, check_scores
 
 # %% ../../nbs/audit/18_klom.ipynb #e90350c5
 def _shares(
@@ -45,6 +46,8 @@ class Klom(NamedTuple):
     mean: float             # over the examples, in nats
     p95: float              # 95th percentile over the examples
     excess_mean: float      # mean minus its average over permuted labels
+    excess_low: float       # lower end of its interval
+    excess_high: float      # upper end
     excess_p95: float       # 95th percentile minus its average over permuted labels
     p_value: float          # of the mean, at least 1/(1 + draws)
     per_example: np.ndarray # (S,), raw
@@ -56,14 +59,19 @@ def klom_audit(
     retain, # (S, N), margins of N retrained models
     unlearn, # (S, M), margins of M unlearned models
     draws=20, # permutations of the model labels, at least 1
-    seed=0, # of the permutations
+    seed=0, # of the permutations and of the subsets
+    alpha=.05, # one minus the confidence of the interval, in (0, 1)
 ) -> Klom:
     "Compute KLOM, raw and with the value of equal populations of the same sizes subtracted"
     if draws < 1: raise ValueError(f'draws: expected at least 1, found {draws}')
-    retain,unlearn = check_scores(retain, unlearn)
+    check_alpha(alpha)
+    retain,unlearn = check_scores(retain, unlearn, least=4)
     N,both = retain.shape[1], np.concatenate([retain, unlearn], 1)
     orders = np.random.default_rng(seed).permuted(np.tile(np.arange(both.shape[1]), (draws, 1)), axis=1)
     null = np.array([_statistics(klom(both[:, o[:N]], both[:, o[N:]])) for o in orders])
     each = klom(retain, unlearn)
     found = _statistics(each)
-    return Klom(*map(float, [*found, *(found - null.mean(0)), p_value(found[0], null[:, 0])]), each)
+    (excess,excess_p95) = found - null.mean(0)
+    interval = subset_interval(lambda r, u: klom(r, u).mean(), retain, unlearn, alpha, seed=seed)
+    ends = np.array([interval.low, interval.high]) - null[:, 0].mean()
+    return Klom(*map(float, [*found, excess, *ends, excess_p95, p_value(found[0], null[:, 0])]), each)

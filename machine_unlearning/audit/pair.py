@@ -41,6 +41,7 @@ class Population:
     one: bool = False           # all models come from one original
     each: bool = False          # the i-th model comes from the i-th original
     title: str = ''             # for readers; the name where it is empty
+    by_lot: bool = False        # forget and control examples are a random split of one pool, as record.json says
 
     @property
     def n(self):
@@ -174,10 +175,11 @@ def read_population(
 ) -> Population:
     "Map the files of a population; raise `ValueError` naming the file that does not fit the others"
     if approach is not None: find_approach(data_path, approach)
-    found,said = read_record(data_path, approach, kind), files(data_path, approach).about.is_file()
+    found,said = read_record(data_path, approach, kind, 1), files(data_path, approach).about.is_file()
     originals,title = found.about.get('originals'), found.about.get('title') or ''
     one = approach is not None and (not said or originals == 'one')
-    return Population(approach or 'retain', found.logits, found.control, found.metrics, one, originals == 'each', title)
+    made = one, originals == 'each', title, bool(found.about.get('random_split'))
+    return Population(approach or 'retain', found.logits, found.control, found.metrics, *made)
 
 # %% ../../nbs/audit/51_pair.ipynb #c99fecc8
 def read_sham(
@@ -233,11 +235,8 @@ class Pair:
 # %% ../../nbs/audit/51_pair.ipynb #c78aa161
 @patch
 def check(self: Pair):
-    "Return the pair, or raise `ValueError` where examples differ, values are not finite or models too few"
+    "Return the pair, or raise `ValueError` where examples differ or values are not finite"
     r,u = self.retain, self.unlearn
-    if u.n < 4: raise ValueError(f'an audit needs at least 4 models of each approach, found {u.n}')
-    if r.distinct < 3: raise ValueError(
-        f'an audit needs at least 3 retrained models that differ, found {r.distinct} among {r.n}')
     for pair,part in (self, ''), (self.control, ' on the control set'):
         if pair is None: continue
         truth = [x.kept.truth[:, None] for x in (pair.retain, pair.unlearn)]
@@ -250,6 +249,12 @@ def check(self: Pair):
 def beside_sham(self: Pair):
     "Compare the models with answers to sham requests in the place of the retrained models"
     return Pair(self.sham, self.unlearn, self.levels)
+
+@patch(as_prop=True)
+def few(self: Pair):
+    "Tell whether there are too few models for numbers over models: less than 4, or less than 3 retrained that differ"
+    n = [p.n for p in (self.retain, self.unlearn, self.original) if p is not None]
+    return min(n) < 4 or self.retain.distinct < 3
 
 @patch(as_prop=True)
 def copies(self: Pair):

@@ -12,10 +12,12 @@ from contextlib import nullcontext
 from functools import partial
 from tqdm import tqdm
 from ..attack import passes, row_of
+from .halves import audit_halves, of_halves
+from .judge import few_row
 from .pair import Levels, Pair, read_population, read_sham
 from .row import audit_row
 from .verdict import finding, references, verdict
-from ..layout import approaches, find_approach, read_record
+from ..layout import approaches, files, find_approach, read_members, read_record
 
 # %% ../../nbs/audit/54_result.ipynb #2e429517
 def pairs_of(
@@ -29,8 +31,6 @@ def pairs_of(
     if chosen is not None and not chosen: raise ValueError(f'{data_path}: expected names of approaches, found none')
     for n in chosen or []: find_approach(data_path, n)
     retain = read_population(data_path, kind=kind)
-    if retain.n < 8: raise ValueError(
-        f'{data_path}: an audit needs at least 8 retrained models, two halves of 4, found {retain.n}')
     half = slice(0, retain.n//2), slice(retain.n//2, None)
     known = _named(partial(_originals, data_path, retain, kind), data_path, 'original') if 'original' in names else None
     there = known, 'original' in names
@@ -67,7 +67,8 @@ def side_by_side(
 def judge(
     pair: Pair,
 ) -> tuple: # row as a dict, DataFrame with a row per example, dict of `SetAttack` by set of examples
-    "Measure and sum up one approach"
+    "Measure and sum up one approach; of few models only a row"
+    if pair.few: return few_row(pair), None, None
     row,table,sets = audit_row(pair)
     pair.unlearn.drop()
     said = pair.levels.alpha, pair.originals
@@ -92,13 +93,16 @@ def audit(
     progress=iter, # wraps the list of approaches, for a progress bar
     executor=None, # a `concurrent.futures.Executor` that judges approaches side by side; None for one after the other
     kind=None, # what models answer with, classes or number; None for what record.json says
-) -> tuple: # DataFrame with a row per approach, dict of DataFrames per example, dict of dicts of `SetAttack`
+) -> tuple: # DataFrame with a row per approach; of those with enough models, DataFrames per example and `SetAttack`s
     "Audit the approaches of a folder; raise `ValueError` or `FileNotFoundError` before anything is computed"
-    pairs = pairs_of(data_path, chosen, Levels(alpha, delta, certified_delta, seed), kind)
+    levels = Levels(alpha, delta, certified_delta, seed).check()
+    if read_members(data_path) is not None: return audit_halves(data_path, chosen, levels, progress, kind)
+    pairs = pairs_of(data_path, chosen, levels, kind)
     found = [answer() for answer in progress(_answers(pairs, data_path, executor))]
     rows,tables,sets = zip(*found)
     names = [row['approach'] for row in rows]
-    return pd.DataFrame(rows), dict(zip(names, tables)), dict(zip(names, sets))
+    tables,sets = ({n: x for n,x in zip(names, of) if x is not None} for of in (tables, sets))
+    return pd.DataFrame(rows), tables, sets
 
 # %% ../../nbs/audit/54_result.ipynb #f7f01d3f
 def accuracies(
@@ -107,6 +111,9 @@ def accuracies(
     kind=None, # classes or number, None for what record.json says
 ) -> pd.DataFrame: # as `attack.table`, for the approaches of the audit
     "Add accuracies and costs to what the attack found"
-    records = {n: read_record(data_path, None if n == 'baseline' else n, kind) for n in rows.approach}
-    once = passes(records['baseline'].metrics)
+    records = {n: read_record(data_path, None if n == 'baseline' else n, kind, 1) for n in rows.approach}
+    if of_halves(rows): # nothing was attacked, and a training is that of an original
+        rows,once = rows.assign(**dict.fromkeys(('epsilon', 'infinite', 'missing'), float('nan'))), float('nan')
+        if files(data_path, 'original').metrics.is_file(): once = passes(read_record(data_path, 'original').metrics)
+    else: once = passes(records['baseline'].metrics)
     return pd.DataFrame([row_of(r.approach, r, records[r.approach], once) for r in rows.itertuples()])

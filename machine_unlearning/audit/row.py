@@ -11,12 +11,12 @@ import numpy as np, pandas as pd
 from functools import partial
 from ..attack import epsilon, summarise
 from .bayes import credible
-from .certified import certified, simultaneous_table
+from .certified import certified, share_level, shared, simultaneous_table
 from .columns import apart, columns
 from .competition import competition_epsilon, final_score, forgetting_quality
 from .counting import ceiling
 from .gdp import gaussian_p_value, gdp_epsilon
-from .klom import klom, klom_audit
+from .klom import klom_audit
 from .membership import rmia, u_lira, u_lira_auc
 from .memory import example_covariance, memory, memory_energy, memory_halves, memory_left
 from .memory import memory_test, normal_ranks
@@ -34,7 +34,9 @@ def _bounds(r, u, levels, S):
     alpha,delta = levels.alpha, levels.certified_delta
     low,high = credible(r, u, alpha, delta)
     return dict(mean_retain=r.mean(1), mean_unlearn=u.mean(1), credible_low=low, credible_high=high,
-        certified=certified(r, u, alpha, delta), certified_hull=certified(r, u, alpha, delta, rule='hull'),
+        certified=certified(r, u, alpha, delta), certified_half=certified(r, u, share_level(.5, alpha), delta),
+        certified_twentieth=certified(r, u, share_level(.05, alpha), delta),
+        certified_hull=certified(r, u, alpha, delta, rule='hull'),
         certified_corrected=certified(r, u, alpha/S, delta), gaussian_epsilon=gdp_epsilon(r, u, alpha, delta),
         gaussian_p=gaussian_p_value(r, u))
 
@@ -54,17 +56,19 @@ def examples_row(
     alpha: float, # level at which the Gaussian assumption is rejected
 ) -> dict: # columns of the row
     "Sum up the bounds over the examples"
-    return dict(certified_median=table.certified.median(), hull_median=table.certified_hull.median(),
-        certified_p95=table.certified.quantile(.95), certified_max=table.certified_corrected.max(),
+    rejected = (table.gaussian_p < alpha).mean()
+    return dict(certified_median=shared(table.certified_half), hull_median=table.certified_hull.median(),
+        certified_p95=shared(table.certified_twentieth, .05), certified_max=table.certified_corrected.max(),
         credible_low=table.credible_low.median(), credible_high=table.credible_high.median(),
-        gaussian_median=table.gaussian_epsilon.median(), gaussian_rejected=(table.gaussian_p < alpha).mean())
+        gaussian_median=np.nan if rejected > 2*alpha else table.gaussian_epsilon.median(), gaussian_rejected=rejected)
 
 # %% ../../nbs/audit/52_row.ipynb #c933c88f
 def set_row(
     sets, # `SetAttack`
 ) -> dict: # columns of the row
     "Tell what the attack on the whole set finds"
-    return dict(set_auc=sets.auc[-1], set_accuracy=sets.accuracy[-1], set_certified=sets.certified[-1], k90=sets.k90)
+    return dict(set_auc=sets.auc[-1], set_accuracy=sets.accuracy[-1], set_certified=sets.certified[-1], k90=sets.k90,
+        set_p=sets.p_value)
 
 def sets_of(pair):
     "Attack sets of examples"
@@ -84,17 +88,17 @@ def _null_row(h, levels):
 def _lira_row(scores, levels):
     "Infer membership"
     lira = u_lira(*scores, seed=levels.seed)
-    interval = subset_interval(partial(u_lira_auc, seed=levels.seed), *scores, levels.alpha, draws=20, seed=levels.seed)
+    one = partial(u_lira_auc, seed=levels.seed)
+    interval = subset_interval(one, *scores, levels.alpha, draws=20, seed=levels.seed, freedom=3) # as for ε̂
     return dict(lira_accuracy=lira.accuracy, lira_auc=lira.auc, lira_auc_low=interval.low, lira_auc_high=interval.high,
         lira_tpr_1=lira.tpr[.01], lira_tpr_01=lira.tpr[.001])
 
 # %% ../../nbs/audit/52_row.ipynb #a0dbdee0
 def _klom_row(scores, levels):
     "Compare histograms"
-    found = klom_audit(*scores, seed=levels.seed)
-    interval = subset_interval(lambda r, u: klom(r, u).mean(), *scores, levels.alpha, seed=levels.seed)
-    return dict(klom_mean=found.mean, klom_low=interval.low, klom_high=interval.high, klom_p95=found.p95,
-        klom_excess_mean=found.excess_mean, klom_excess_p95=found.excess_p95)
+    found = klom_audit(*scores, seed=levels.seed, alpha=levels.alpha)
+    return dict(klom_mean=found.mean, klom_p95=found.p95, klom_excess_mean=found.excess_mean,
+        klom_excess_low=found.excess_low, klom_excess_high=found.excess_high, klom_excess_p95=found.excess_p95)
 
 # %% ../../nbs/audit/52_row.ipynb #1d1235de
 def _rmia_row(scores, pair):
@@ -151,11 +155,12 @@ _yardstick = {f'memory_{k}_{end}': np.nan for k in ('left', 'ranked') for end in
 
 # %% ../../nbs/audit/52_row.ipynb #a78b0e7f
 def _mix(pair):
-    "Total variation between the classes of the forget set and of the control set"
+    "Total variation between the classes of both sets, beyond what random draws from one mix have on average"
     kind,index = np.unique(pair.strata, return_inverse=True)
-    S = len(pair.retain.scores)
-    forget,control = (np.bincount(i, minlength=len(kind))/len(i) for i in (index[:S], index[S:]))
-    return abs(forget - control).sum()/2
+    parts = np.split(index, [len(pair.retain.scores)])
+    forget,control,both = (np.bincount(i, minlength=len(kind))/len(i) for i in (*parts, index))
+    chance = np.sqrt(both*(1-both)*sum(1/len(i) for i in parts)/(2*np.pi)).sum()
+    return float(max(0, abs(forget - control).sum()/2 - chance))
 
 def _memory_bound(scores, levels):
     "Lower bound on ε from the memory of each model"
@@ -218,7 +223,7 @@ def sham_row(
     pair: Pair,
 ) -> dict: # columns of the row; empty without answers to sham requests
     "Compare with the same procedure on models that never saw the forget set"
-    if pair.sham is None: return {}
+    if pair.sham is None or pair.sham.n < 4: return {} # few models give no attack
     other,levels = pair.beside_sham, pair.levels
     bounds = certified(*other.each('scores'), levels.alpha, levels.certified_delta)
     sets = {f'sham_{k}': v for k,v in set_row(sets_of(other)).items() if k in ('k90', 'set_auc', 'set_accuracy')}
@@ -239,9 +244,10 @@ def _measured(pair):
 def _who(pair):
     "Who is compared, and the most that can be proved"
     r,u,at = pair.retain, pair.unlearn, (pair.levels.alpha, pair.levels.certified_delta)
+    half = share_level(.5, at[0]), at[1]
     return dict(approach=u.name, title=u.title or u.name, originals='one' if u.one else 'each',
         n_retain=r.n, n_unlearn=u.n, distinct_retain=r.distinct, distinct_unlearn=u.distinct, examples=len(r.scores),
-        ceiling=ceiling(r.n, u.n, *at), certified_ceiling=simultaneous_table(r.n, u.n, *at).max())
+        ceiling=ceiling(r.n, u.n, *at), certified_ceiling=simultaneous_table(r.n, u.n, *half).max())
 
 def _beside_control(row, control):
     "The control set's columns, and forget minus control"

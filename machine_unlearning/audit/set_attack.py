@@ -8,9 +8,10 @@ __all__ = ['set_sizes', 'SetAttack', 'set_attack_blocks', 'set_attack']
 # %% ../../nbs/audit/15_set_attack.ipynb #0340520f
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.stats import rankdata
 from typing import NamedTuple
 from .counting import epsilon_from_counts
-from .ranking import auc_within, fold_labels, fold_ratios, split_ratios
+from .ranking import auc_within, fold_labels, fold_ratios, p_value, shuffles, split_ratios
 from ..logits import blocks, check_alpha, check_delta, check_scores
 
 # %% ../../nbs/audit/15_set_attack.ipynb #9e9cd9c8
@@ -44,26 +45,64 @@ class SetAttack(NamedTuple):
     sizes: np.ndarray     # (K,), examples in a set; the last is S
     draws: np.ndarray     # (K,), random sets of each size
     auc: np.ndarray       # (K,), within folds, mean over the sets
-    accuracy: np.ndarray  # (K,), balanced, at the threshold 0, mean over the sets
+    accuracy: np.ndarray  # (K,), balanced, at a threshold from other models, mean over the sets
     epsilon: np.ndarray   # (K,), lower bound on ε from the cross-fitted counts, an estimate
     certified: np.ndarray # (K,), lower bound on ε from a split of the models, valid at each size
     k90: float            # smallest size with an accuracy of at least 90 %; inf where none has it
+    p_value: float        # of the AUC of all S examples on the counted half, among shuffled labels
+
+# %% ../../nbs/audit/15_set_attack.ipynb #fb0e2f14
+def _accuracy(retain, unlearn): return 1 - (retain > 0).mean(1)/2 - (unlearn <= 0).mean(1)/2
+
+def _thresholds(
+    retain, # (sets, n), sums of retrained models
+    unlearn, # (sets, m), sums of unlearned models
+    drawn, # number of sets of each size, in order
+) -> np.ndarray: # (sets, 1)
+    "Choose 0 or the middle between both kinds, whichever is right more often with sets of this size; 0 if both are"
+    middle = (retain.mean(1, keepdims=True) + unlearn.mean(1, keepdims=True))/2
+    gain = _accuracy(retain-middle, unlearn-middle) - _accuracy(retain, unlearn)
+    better = np.add.reduceat(gain, np.cumsum(drawn) - drawn) > 1e-9
+    return np.where(np.repeat(better, drawn)[:, None], middle, 0)
+
+def _centred(retain, unlearn, fold_r, fold_u, drawn):
+    "Subtract from the sums of each fold the thresholds that the other folds choose"
+    done = np.empty_like(retain), np.empty_like(unlearn)
+    for f in range(fold_r.max()+1):
+        r,u = fold_r == f, fold_u == f
+        cut = _thresholds(retain[:, ~r], unlearn[:, ~u], drawn)
+        done[0][:, r],done[1][:, u] = retain[:, r] - cut, unlearn[:, u] - cut
+    return done
+
+def _rank_p(retain, unlearn, seed):
+    "Exact p-value of how high the unlearned models (m,) rank among all"
+    n,m = len(retain), len(unlearn)
+    ranks = rankdata(np.concatenate([retain, unlearn]))
+    return p_value(ranks[n:].sum(), shuffles(n, m, 999, [seed, 3]) @ ranks)
 
 # %% ../../nbs/audit/15_set_attack.ipynb #960ba113
-def _set_attack(totals, labels, sizes, drawn, alpha, delta):
-    "`SetAttack` from the sums (sets, models): cross-fitted retrained and unlearned, split retrained and unlearned"
-    (retain,unlearn),split = totals[:2], totals[2:]
-    area = auc_within(retain, unlearn, *labels)
-    right = 1 - (retain > 0).mean(1)/2 - (unlearn <= 0).mean(1)/2
+def _set_attack(totals, labels, sizes, drawn, alpha, delta, seed):
+    "`SetAttack` from the sums (sets, models): cross-fitted, split, and cross-fitted in the half that the split fits"
+    crossed,split = _centred(*totals[:2], *labels, drawn), [x - _thresholds(*totals[4:], drawn) for x in totals[2:4]]
+    area,right = auc_within(*totals[:2], *labels), _accuracy(*crossed)
     ends = drawn.cumsum()
     def per_size(f): return np.array([f(slice(e-d, e)) for d,e in zip(drawn, ends)])
     def bound(pair, s):
         (fp,n),(fn,m) = (((hit[s]).sum(1), hit.shape[1]) for hit in (pair[0] > 0, pair[1] <= 0))
         return np.median(epsilon_from_counts(fp, fn, n, m, alpha if len(fp) == 1 else alpha/2, delta))
     accuracy = per_size(lambda s: right[s].mean())
-    bounds = [per_size(lambda s: bound(pair, s)) for pair in (totals[:2], split)]
-    k90 = float(min(sizes[accuracy >= .9], default=np.inf))
-    return SetAttack(sizes, drawn, per_size(lambda s: area[s].mean()), accuracy, *bounds, k90)
+    bounds = [per_size(lambda s: bound(pair, s)) for pair in (crossed, split)]
+    k90,p = float(min(sizes[accuracy >= .9], default=np.inf)), _rank_p(split[0][-1], split[1][-1], seed)
+    return SetAttack(sizes, drawn, per_size(lambda s: area[s].mean()), accuracy, *bounds, k90, p)
+
+# %% ../../nbs/audit/15_set_attack.ipynb #73c9f5b6
+def _split(retain, unlearn, half_r, half_u, folds, seed):
+    "Log ratios of the counted half, and those of the fitted half cross-fitted within it; none where it is too small"
+    fitted = retain[:, half_r == 0], unlearn[:, half_u == 0]
+    n,m = (x.shape[1] for x in fitted)
+    counted = split_ratios(retain, unlearn, half_r, half_u)
+    if min(n, m) < 3: return *counted, np.zeros((len(retain), 1)), np.zeros((len(retain), 1)) # the threshold stays at 0
+    return *counted, *fold_ratios(*fitted, *fold_labels(n, m, folds, [seed, 4]))
 
 # %% ../../nbs/audit/15_set_attack.ipynb #6adc58b1
 def set_attack_blocks(
@@ -91,12 +130,12 @@ def set_attack_blocks(
         if last > S or (first and models != (totals[0].shape[1], totals[1].shape[1])): raise ValueError(
             f'expected {S} examples of the same models in all blocks, '
             f'found at least {last} and {models[0]} + {models[1]} models')
-        ratios = *fold_ratios(retain, unlearn, *labels), *split_ratios(retain, unlearn, *halves)
+        ratios = *fold_ratios(retain, unlearn, *labels), *_split(retain, unlearn, *halves, folds, seed)
         sums = [member[first:last].T @ x for x in ratios]
         totals = [a+b for a,b in zip(totals, sums)] if first else sums
         first = last
     if first != S: raise ValueError(f'expected {S} examples in all blocks, found {first}')
-    return _set_attack(totals, labels, sizes, drawn, alpha, delta)
+    return _set_attack(totals, labels, sizes, drawn, alpha, delta, seed)
 
 # %% ../../nbs/audit/15_set_attack.ipynb #738275c2
 def set_attack(
