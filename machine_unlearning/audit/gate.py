@@ -63,13 +63,17 @@ def times_as_many(
     width = found.high - found.value if found.value <= threshold else found.value - found.low
     return (width/away)**2 if away else math.inf
 
-_most = 100_000 # models: more are no plan
+_most = 100_000 # models or examples: more are no plan
 
 def _needed(row, times):
     "Models of each kind, or None where nobody would make so many"
     kinds = 'n_retain', 'n_unlearn'
     if not times*max(row[k] for k in kinds) <= _most: return None
     return {k: math.ceil(times*row[k] - 1e-9) for k in kinds}
+
+def _examples(row, times):
+    "Forget examples, where an interval is one over examples; None for more than anybody has"
+    return dict(examples=math.ceil(times*row['examples'] - 1e-9)) if times*row['examples'] <= _most else None
 
 # %% ../../nbs/audit/61_gate.ipynb #bbec5a89
 def _limit(c, side, threshold):
@@ -96,7 +100,8 @@ def _open(row, c, found, side, threshold):
     wrong_way = dict(most=('a lower', 'small'), least=('an upper', 'large'))[side]
     if c.bound and wrong_way[0].endswith(c.bound): return _one_way.format(*wrong_way), None
     if c.bound: return _unproved, _reach(row, c, threshold)
-    more = _needed(row, times_as_many(found, threshold))
+    single = math.isfinite(row.get('one_p', math.nan)) # judged as single models, so intervals are over examples
+    more = (_examples if single else _needed)(row, times_as_many(found, threshold))
     return 'the interval contains the threshold' if more else _no_side, more
 
 def _reach(row, c, threshold):
@@ -138,7 +143,8 @@ def examine(
 def _hidden(row, c):
     "Why little memory on average may not be believed; None where it may"
     doubts = dict(rescaled='scores and their order within a model disagree on memory, as where outputs were rescaled',
-        directions='better and worse answers on forget examples cancel in a mean: there is memory in both directions')
+        directions='better and worse answers on forget examples cancel in a mean: there is memory in both directions',
+        unlike='forget and control examples differ in models that saw neither, so their difference is no memory')
     return doubts.get(row.get('finding')) if c.key.startswith(('memory_left', 'memory_gap')) else None
 
 def _decided(found, outcome, side):
@@ -250,7 +256,7 @@ _files = _of('array', items=_object(file=_string, sha256=_hash))
 _side = dict(enum=['most', 'least'])
 
 # %% ../../nbs/audit/61_gate.ipynb #1028bcff
-_needed_models = dict(anyOf=[_of('null'), _object(n_retain=_whole, n_unlearn=_whole)])
+_needed_models = dict(anyOf=[_of('null'), _object(n_retain=_whole, n_unlearn=_whole), _object(examples=_whole)])
 _by = dict(enum=['interval', 'lower bound', 'upper bound', 'value'])
 _examined = _object(column=_string, heading=_string, side=_side, threshold=_of('number'), value=_number, low=_number,
     high=_number, by=_by, asked=_string, measured=_string, outcome=_outcome, reason=_string, needed=_needed_models,
@@ -294,7 +300,8 @@ def criterion_words(
     return f'{c["heading"]}: {c["outcome"]}. Asked: {c["asked"]}; found: {found}{c["reason"]}{_would_do(c["needed"])}.'
 
 def _would_do(n):
-    "How many models would settle it"
+    "How many models or examples would settle it"
+    if n and 'examples' in n: return f'; about {n["examples"]} forget examples would do, or models enough for an audit'
     return f'; about {n["n_retain"]} retrained and {n["n_unlearn"]} unlearned models would do' if n else ''
 
 def plain_words(
@@ -335,7 +342,8 @@ def markdown(
     (first,more),found = plain_words(verdict), verdict['approaches']
     lines = [f'## Deletion gate: {verdict["outcome"]}', '', first, '', *(f'- {_md(m)}' for m in more), '']
     if found: lines += [_heads, '|---|---|---|---|---|', *_table(verdict), '']
-    return '\n'.join([*lines, _settings(verdict), '', _seal_words(verdict), '', _made(verdict), ''])
+    said = [f'> {_md(a["audit"])}\n' for a in found]
+    return '\n'.join([*lines, *said, _settings(verdict), '', _seal_words(verdict), '', _made(verdict), ''])
 
 _heads = '| approach | criterion | found | outcome | why |'
 

@@ -470,15 +470,18 @@ def judge_pair(
 # %% ../../nbs/audit/63_judge.ipynb #3be95b9e
 def _finding(j, alpha, random):
     "A key of `verdict.findings`"
-    if j is None or j.exchangeable_p <= alpha and not random: return 'few'
+    if j is None: return 'few'
+    if j.exchangeable_p <= alpha and not random: return 'unlike'
     if j.left_low > 0: return 'kept' if j.left_high >= 1 else 'part'
     if j.p <= alpha: return 'remembers'
-    return 'over' if j.told <= alpha else 'quiet'
+    return 'over' if j.told <= alpha else 'directions' if j.spread_p <= alpha/5 else 'quiet'
 
 def _said(pair, j):
     "The sentence of a row"
     u,r = pair.unlearn, pair.retain
-    few = f'too few models for numbers over models ({r.n} retrained, {u.n} unlearned; at least 4 of each would do)'
+    alike = f', {r.distinct} without copies' if r.distinct < r.n else ''
+    n = f'{r.n} retrained{alike}, {u.n} unlearned; at least 4 of each would do'
+    few = f'too few models for numbers over models ({n})'
     if j is None: return f'{u.name}: {few}; without control examples nothing can be said of single models'
     return f'{u.name}: {"; ".join([*judge_words(j, r.by_lot, alpha=pair.levels.alpha), few])}'
 

@@ -24,7 +24,8 @@ findings = dict(
     chance='retrained models differ from retrained models, which is chance: a warning about so few models',
     null='models that saw no candidate seem to tell members: chance, or the record is not what it says',
     few='too few models to say',
-    quiet='no memory of the forget set shows; so few models or examples leave room for some')
+    quiet='no memory of the forget set shows; so few models or examples leave room for some',
+    unlike='nothing to say on memory: forget and control examples differ in models that saw neither, too')
 
 # %% ../../nbs/audit/53_verdict.ipynb #c15b6ae2
 _of_models,_of_memory = ('p_value', 'set_p'), ('memory_p', 'memory_energy_p')
