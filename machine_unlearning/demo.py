@@ -9,7 +9,11 @@ __all__ = ['mu_demo']
 import importlib, shlex
 from fastcore.meta import delegates
 from .attack import show, table
+from .audit.columns import wrapped
+from .audit.result import audit
+from .audit.verdict import finding_lines
 from .core import atomic
+from .layout import approaches, read_about
 from .options import check_asked, lab_command
 from .plan import Plan, make_plan
 from .population import run
@@ -40,6 +44,17 @@ def _attacked(plan):
     save_figures = importlib.import_module('machine_unlearning.figures').save_figures # only now: it needs pyplot
     return dict(table=plan.out/'table.csv', figures=save_figures(plan.out, rows)[0].parent)
 
+# %% ../nbs/52_demo.ipynb #4f5a8d31
+def _judged(plan):
+    "Print the audit's table of runs that forget halves of a pool; path of the table"
+    command = importlib.import_module('machine_unlearning.audit.__main__') # no other table needs it
+    rows,_,_ = audit(plan.out, [n for n in approaches(plan.out) if n in plan.populations])
+    m = len(read_about(plan.out)['pool'])
+    print(f'\n{plan.n} runs, each trained on half of {m} candidates and asked to forget them\n')
+    print('\n\n'.join([command.show(rows), *map(wrapped, finding_lines(rows))]) + '\n')
+    with atomic(plan.out/'table.csv') as tmp: rows.to_csv(tmp, index=False)
+    return dict(table=plan.out/'table.csv')
+
 # %% ../nbs/52_demo.ipynb #5b669caf
 @lab_command
 @delegates(make_plan)
@@ -52,7 +67,7 @@ def mu_demo(
     "Run the whole experiment and show its table. Example: mu_demo --n 40 --out data/digits-40"
     plan = check_asked(make_plan(n=n, **kwargs))
     out = run(plan, workers=workers, time_budget=time_budget)
-    made = {} if plan.design == 'halves' else _attacked(plan)
+    made = (_judged if plan.design == 'halves' else _attacked)(plan)
     for name,path in (made | dict(records=out)).items(): print(f'{name:8} {path}')
     print('\nnext     ' + '\n         '.join(_next_steps(plan)))
 

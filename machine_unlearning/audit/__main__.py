@@ -19,7 +19,7 @@ from ..layout import choose
 # %% ../../nbs/audit/60_mu_audit.ipynb #eda2c7d4
 def _cell(row, column):
     "Write a value; of memory left with its interval, which decides"
-    ends = interval_of(row, column) if column.key == 'memory_left' else ()
+    ends = interval_of(row, column) if column.key in ('memory_left', 'sham_memory_left') else ()
     return ascii_words(value_of(row, column) + (f' ({"–".join(ends)})' if ends else ''))
 
 def _head(column): return ascii_words(column.heading) + ' %'*(column.unit == '%')

@@ -283,7 +283,8 @@ def _all():
 
 columns = {c.key: c for c in _all()}
 _first = '''memory_left epsilon floor control_epsilon certified_median certified_ceiling
-    k90 set_auc p_value klom_mean tow split_epsilon split_ceiling split_p split_auc split_energy split_energy_p'''
+    k90 set_auc p_value sham_memory_left sham_set_auc klom_mean tow
+    split_epsilon split_ceiling split_p split_auc split_energy split_energy_p'''
 decisive = [columns[k] for k in _first.split()] # shown first, in this order
 
 # %% ../../nbs/audit/50_columns.ipynb #5e18e27f
