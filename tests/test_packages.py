@@ -60,9 +60,10 @@ def call(command, *args, cwd=None):
 def test_distributions_hold_what_they_need(built):
     sdist,wheel = built
     with tarfile.open(sdist) as tar: held = {n.partition('/')[2] for n in tar.getnames()}
-    assert {'settings.ini', 'README.md', 'LICENSE', 'CITATION.cff', 'machine_unlearning/attack.py'} <= held
+    data = {f'machine_unlearning/audit/{name}.json' for name in ('policy', 'verdict.schema')}
+    assert {'settings.ini', 'README.md', 'LICENSE', 'CITATION.cff', 'machine_unlearning/attack.py'} | data <= held
     with zipfile.ZipFile(wheel) as z:
-        assert {'machine_unlearning/attack.py', 'machine_unlearning/unlearn/finetune.py'} <= set(z.namelist())
+        assert {'machine_unlearning/attack.py', 'machine_unlearning/unlearn/finetune.py'} | data <= set(z.namelist())
         about = z.read(next(n for n in z.namelist() if n.endswith('METADATA'))).decode()
     needed = [l.partition(': ')[2] for l in about.splitlines() if l.startswith('Requires-Dist') and 'extra ==' not in l]
     assert not any(n.startswith(('torch', 'scikit', 'safetensors', 'filelock')) for n in needed) and any(n.startswith('numpy') for n in needed)
@@ -84,6 +85,12 @@ def test_the_audit_needs_no_torch(wheel, record, tmp_path):
         r = call(wheel/command, *args, cwd=tmp_path)
         assert r.returncode == 0, r.stderr
     assert (tmp_path/'audit.csv').is_file() and '<html' in (tmp_path/'r.html').read_text()
+    r = call(wheel/'mu_seal', tmp_path/'to come', '--out', tmp_path/'seal.json', cwd=tmp_path)
+    assert r.returncode == 0 and (tmp_path/'seal.json').is_file(), r.stderr
+    r = call(wheel/'mu_gate', record, '--seal', tmp_path/'seal.json', '--out', tmp_path, cwd=tmp_path)
+    assert r.returncode == 3 and (tmp_path/'verdict.json').is_file(), r.stderr # no originals, so memory left is not evaluable
+    r = call(wheel/'mu_judge', '--unlearned', record/'finetune', '--retained', record, cwd=tmp_path)
+    assert r.returncode == 0 and 'AUC' in r.stdout, r.stderr
     short = 'import machine_unlearning as mu, sys; print(len(mu.table(sys.argv[1])), mu.audit(sys.argv[1])[0].approach.tolist())'
     r = call(wheel/'python', '-c', short, record, cwd=tmp_path)
     assert r.stdout.split(maxsplit=1)[0] == '2', r.stderr

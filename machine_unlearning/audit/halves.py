@@ -375,7 +375,8 @@ def halves_finding(
     "Judge what the numbers of a row come to"
     found = finding(_as_judged(row), alpha, originals)
     if row['approach'] == 'retrain': return 'same' if row['split_p'] > alpha else 'null'
-    return 'directions' if found == 'changed' else found
+    shown = dict(changed='directions', rescaled='remembers') if row['split_p'] <= alpha else {}
+    return shown.get(found, found)
 
 def _as_judged(row):
     "The row under the names that all audits have"
