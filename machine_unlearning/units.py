@@ -160,7 +160,12 @@ def _asked(experiment, approach):
     "What the models were asked to forget; a pool is told once, for the whole record"
     if experiment.groups is not None: return {}
     asked = dict(sham_test_examples=experiment.sham.tolist()) if is_sham(approach) else {}
-    return asked | dict(forget=experiment.forget.tolist())
+    return asked | dict(forget=experiment.forget.tolist()) | _whose(experiment.sets)
+
+def _whose(sets):
+    "Whom forget and control examples belong to, where that is known"
+    subjects = {part: getattr(sets, part).subject for part in ('forget', 'control')}
+    return {} if any(s is None for s in subjects.values()) else dict(groups={k: s.tolist() for k,s in subjects.items()})
 
 # %% ../nbs/23_units.ipynb #3a0a6ed7
 def _collect_runs(experiment, paths):

@@ -42,6 +42,7 @@ class Population:
     each: bool = False          # the i-th model comes from the i-th original
     title: str = ''             # for readers; the name where it is empty
     by_lot: bool = False        # forget and control examples are a random split of one pool, as record.json says
+    persons: dict = None        # forget and control to whom each example belongs, where record.json says it
 
     @property
     def n(self):
@@ -178,8 +179,17 @@ def read_population(
     found,said = read_record(data_path, approach, kind, 1), files(data_path, approach).about.is_file()
     originals,title = found.about.get('originals'), found.about.get('title') or ''
     one = approach is not None and (not said or originals == 'one')
-    made = one, originals == 'each', title, bool(found.about.get('random_split'))
+    made = one, originals == 'each', title, bool(found.about.get('random_split')), _persons(data_path, found)
     return Population(approach or 'retain', found.logits, found.control, found.metrics, *made)
+
+def _persons(data_path, found):
+    "Whom forget and control examples belong to; `ValueError` where not every example has a person"
+    said,sets = found.about.get('groups'), dict(forget=found.logits, control=found.control)
+    if not isinstance(said, dict) or found.control is None: return None
+    for part,z in sets.items():
+        if len(said.get(part, ())) != len(z): raise ValueError(
+            f'{data_path}/record.json: expected {len(z)} groups of {part} examples, found {len(said.get(part, ()))}')
+    return {part: np.asarray(said[part]) for part in sets}
 
 # %% ../../nbs/audit/51_pair.ipynb #c99fecc8
 def read_sham(

@@ -126,12 +126,17 @@ def _memory_of(pair, retain, models, original):
     examples = example_covariance(*retain, models[1], None if original is None else original[1], **how)
     return memory_left(memory(*retain), *of, examples=examples, alpha=levels.alpha, seed=levels.seed, **how)
 
-def _scores_of(p): return None if p is None else (p.closeness, p.on_control.closeness)
+def _scores_of(p, persons=None):
+    "Scores on the forget set and on the control set; their means over the examples of a person where those are known"
+    if p is None: return None
+    both = p.closeness, p.on_control.closeness
+    if persons is None: return both
+    return [pd.DataFrame(x).groupby(persons[part]).mean().to_numpy() for part,x in zip(('forget', 'control'), both)]
 
 def _tested(pair, retain, models, original):
     "Columns of the tests, and the share of the originals' energy: NaN without originals, or where theirs is not shown"
-    p,theirs = (None if x is None else memory_test(*retain, *x, pair.strata, seed=pair.levels.seed)
-                for x in (models, original))
+    at = dict(strata=None if pair.retain.persons else pair.strata, seed=pair.levels.seed) # persons have no class
+    p,theirs = (None if x is None else memory_test(*retain, *x, **at) for x in (models, original))
     row = dict(memory_p=p.mean, memory_energy=np.nan, memory_energy_p=p.energy)
     if original is None or not theirs.energy <= pair.levels.alpha: return row
     left,whole = (memory_energy(*retain, *x) for x in (models, original))
@@ -143,7 +148,7 @@ def memory_row(
 ) -> dict: # columns of the row; empty without a control set
     "Estimate what is remembered, test it and bound it"
     if pair.control is None: return {}
-    scores = [_scores_of(p) for p in (pair.retain, pair.unlearn, pair.original)]
+    scores = [_scores_of(p, pair.retain.persons) for p in (pair.retain, pair.unlearn, pair.original)]
     m = _memory_of(pair, *scores)
     ranked = _memory_of(pair, *(None if x is None else normal_ranks(*x) for x in scores))
     row = {f'memory_{k}': v for k,v in m._asdict().items()}
