@@ -5,6 +5,7 @@ import jsonschema, numpy as np, pytest
 from conftest import root
 from machine_unlearning.audit import gate as gates, result
 from machine_unlearning.audit.gate import mu_gate, verdict_schema
+from machine_unlearning.audit.halves import planted_halves, write_halves
 from machine_unlearning.audit.pair import planted, write_planted
 from machine_unlearning.audit.policy import checksum, default_policy, starting_policy
 from machine_unlearning.audit.seal import mu_seal
@@ -17,7 +18,7 @@ def population(name, n, seed, forget=0.):
 
 @pytest.fixture(scope='module')
 def records(tmp_path_factory):
-    "Planted records: many models, few, one, without control set, without originals, and copies of one model"
+    "Planted records: many models, few, one, halves, without control set, without originals, and copies of one model"
     folder = tmp_path_factory.mktemp('records')
     retain,original,keeps,forgets = (population(n, 24, i, f) for i,(n,f) in enumerate(dict(retain=0, original=2., keeps=2., forgets=0).items()))
     some = lambda n,*which: [p.part(slice(n), p.name) for p in which]
@@ -29,6 +30,8 @@ def records(tmp_path_factory):
     alike = keeps.part([0]*24, 'keeps')
     alike.metrics['seed'] = np.arange(24)
     write_planted(folder/'copies', retain, original, alike)
+    (folder/'halves').mkdir()
+    write_halves(folder/'halves', planted_halves(dict(original=1., keeps=1., forgets=0.), runs=6, m=120))
     shutil.copytree(folder/'many', folder/'blind')
     for p in (folder/'blind').rglob('control_*.npy'): p.unlink()
     return folder
@@ -86,6 +89,10 @@ cases = [
     ('few', [('lira_auc', 'most', 1)], {}, 3), ('few', [('memory_left', 'most', .05)], keeps, 1), ('few', [('one_p', 'least', .01)], keeps, 1),
     ('few', [('one_p', 'least', .01)], forgets, 0), ('few', [('memory_left', 'most', 1.9)], forgets, 0), ('one', [('memory_left', 'most', .05)], forgets, 3),
     ('one', [('memory_left', 'most', .05)], keeps, 1), ('one', [('tow', 'least', 0)], {}, 3), ('one', [('one_epsilon', 'most', 1)], keeps, 3),
+    ('halves', [('split_epsilon', 'most', .5)], keeps, 1), ('halves', [('split_epsilon', 'most', .5)], forgets, 3),
+    ('halves', [('split_p', 'least', .01)], keeps, 1), ('halves', [('split_p', 'least', .001)], forgets, 0),
+    ('halves', [('memory_left', 'most', .5)], keeps, 1), ('halves', [('memory_left', 'most', .5)], forgets, 0),
+    ('halves', [('memory_left', 'most', .001)], forgets, 3), ('halves', [('tow', 'least', .5)], {}, 3), ('halves', [('test_accuracy', 'least', 0)], {}, 0),
     ('one', [('n_retain', 'least', 2)], {}, 1), ('references', [('tow', 'least', 0)], {}, 2), ('nowhere', [('tow', 'least', 0)], {}, 2),
     ('many', [('tow', 'least', 0)], dict(approaches=['nobody']), 2), ('many', [('tov', 'least', 0)], {}, 2), ('many', [], {}, 2),
     ('many', [('memory_left', 'most', 20)], {}, 2), ('many', [('tow', 'most', inf)], {}, 2), ('many', [('tow', 'above', 1)], {}, 2)]
@@ -126,12 +133,12 @@ def test_the_schema_refuses(records, tmp_path, change):
     assert not validator.is_valid(verdict | change)
 
 def test_needed_models(records, tmp_path):
-    "More models than there are, and of single models more examples"
+    "More models than there are, of single models more examples, and more runs"
     needed = {}
-    for record,threshold in ('many', .05), ('one', .05):
-        status(records/record, policy_of(tmp_path, ('memory_left', 'most', threshold), **forgets), tmp_path)
+    for record in 'many', 'one', 'halves':
+        status(records/record, policy_of(tmp_path, ('memory_left', 'most', .05), **forgets), tmp_path)
         needed[record] = json.loads((tmp_path/'verdict.json').read_text())['approaches'][0]['criteria'][0]['needed']
-    assert needed['many']['n_retain'] > 24 and needed['one']['examples'] > 30
+    assert needed['many']['n_retain'] > 24 and needed['one']['examples'] > 30 and needed['halves']['runs'] > 6
 
 @pytest.fixture
 def sealed(records, tmp_path):

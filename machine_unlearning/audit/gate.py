@@ -65,15 +65,14 @@ def times_as_many(
 
 _most = 100_000 # models or examples: more are no plan
 
-def _needed(row, times):
-    "Models of each kind, or None where nobody would make so many"
-    kinds = 'n_retain', 'n_unlearn'
-    if not times*max(row[k] for k in kinds) <= _most: return None
-    return {k: math.ceil(times*row[k] - 1e-9) for k in kinds}
+def _single(row): return math.isfinite(row.get('one_p', math.nan)) # single models were judged
 
-def _examples(row, times):
-    "Forget examples, where an interval is one over examples; None for more than anybody has"
-    return dict(examples=math.ceil(times*row['examples'] - 1e-9)) if times*row['examples'] <= _most else None
+def _needed(row, times):
+    "What would do: models of each kind, runs that forget halves, or forget examples; None where nobody has so many"
+    now = {k: row[k] for k in ('n_retain', 'n_unlearn')}
+    if 'pool' in row: now = dict(runs=row['n_unlearn'])
+    if _single(row): now = dict(examples=row['examples']) # their intervals are over examples
+    return {k: math.ceil(times*n - 1e-9) for k,n in now.items()} if times*max(now.values()) <= _most else None
 
 # %% ../../nbs/audit/61_gate.ipynb #bbec5a89
 def _limit(c, side, threshold):
@@ -100,8 +99,7 @@ def _open(row, c, found, side, threshold):
     wrong_way = dict(most=('a lower', 'small'), least=('an upper', 'large'))[side]
     if c.bound and wrong_way[0].endswith(c.bound): return _one_way.format(*wrong_way), None
     if c.bound: return _unproved, _reach(row, c, threshold)
-    single = math.isfinite(row.get('one_p', math.nan)) # judged as single models, so intervals are over examples
-    more = (_examples if single else _needed)(row, times_as_many(found, threshold))
+    more = _needed(row, times_as_many(found, threshold))
     return 'the interval contains the threshold' if more else _no_side, more
 
 def _reach(row, c, threshold):
@@ -115,7 +113,8 @@ def _missing(row, c):
     "Why there is no number, and the models of each kind that give one, or None"
     copies = any(row.get(f'distinct_{k}', math.inf) < row[f'n_{k}'] for k in ('retain', 'unlearn'))
     few = {k: max(row[k], 4) for k in ('n_retain', 'n_unlearn')} # what Pair.few asks for
-    if any(few[k] > row[k] for k in few): return 'too few models for this number', few
+    exempt = 'pool' in row or _single(row) and c.key.startswith('memory_left') # runs that forget halves, single models
+    if not exempt and any(few[k] > row[k] for k in few): return 'too few models for this number', few
     if c.key.startswith('memory_') and 'memory_gap' not in row:
         return 'memory cannot be told from drift without a control set', None
     if c.key.startswith('memory_left') and math.isnan(row.get('memory_left', math.nan)):
@@ -256,7 +255,8 @@ _files = _of('array', items=_object(file=_string, sha256=_hash))
 _side = dict(enum=['most', 'least'])
 
 # %% ../../nbs/audit/61_gate.ipynb #1028bcff
-_needed_models = dict(anyOf=[_of('null'), _object(n_retain=_whole, n_unlearn=_whole), _object(examples=_whole)])
+_kinds = [_object(n_retain=_whole, n_unlearn=_whole), _object(runs=_whole), _object(examples=_whole)]
+_needed_models = dict(anyOf=[_of('null'), *_kinds])
 _by = dict(enum=['interval', 'lower bound', 'upper bound', 'value'])
 _examined = _object(column=_string, heading=_string, side=_side, threshold=_of('number'), value=_number, low=_number,
     high=_number, by=_by, asked=_string, measured=_string, outcome=_outcome, reason=_string, needed=_needed_models,
@@ -300,9 +300,9 @@ def criterion_words(
     return f'{c["heading"]}: {c["outcome"]}. Asked: {c["asked"]}; found: {found}{c["reason"]}{_would_do(c["needed"])}.'
 
 def _would_do(n):
-    "How many models or examples would settle it"
-    if n and 'examples' in n: return f'; about {n["examples"]} forget examples would do, or models enough for an audit'
-    return f'; about {n["n_retain"]} retrained and {n["n_unlearn"]} unlearned models would do' if n else ''
+    "How many models, runs or examples would settle it"
+    words = dict(n_retain='retrained', n_unlearn='unlearned models', runs='runs', examples='forget examples')
+    return f'; about {" and ".join(f"{v} {words[k]}" for k,v in n.items())} would do' if n else ''
 
 def plain_words(
     verdict: dict, # of `verdict_of`
