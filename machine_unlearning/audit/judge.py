@@ -493,6 +493,8 @@ def _numbers(j):
     ends = {f'one_{k}{end}': getattr(j, f'{k}{end}') for k in ('effect', 'auc') for end in ('', '_low', '_high')}
     return row | ends | {f'memory_left{end}': getattr(j, f'left{end}') for end in ('', '_low', '_high')}
 
+_elsewhere = 'n_sham', 'sham_', 'split_', 'pool', 'members' # columns that only other designs have
+
 def few_row(
     pair: Pair,
 ) -> dict: # a row of the audit
@@ -500,7 +502,8 @@ def few_row(
     r,u,j = pair.retain, pair.unlearn, judge_pair(pair)
     row = dict(approach=u.name, title=u.title or u.name, originals='one' if u.one else 'each', n_retain=r.n,
         n_unlearn=u.n, distinct_retain=r.distinct, distinct_unlearn=u.distinct, examples=len(r.labels))
-    there = [k for k,c in columns.items() if c.show is not str and (j or not k.startswith(('control_', 'memory_')))]
+    left_out = _elsewhere if j else (*_elsewhere, 'control_', 'memory_')
+    there = [k for k,c in columns.items() if c.show is not str and not k.startswith(left_out)]
     found = 'quiet' if u.name == 'baseline' else _finding(j, pair.levels.alpha, r.by_lot)
     row |= _numbers(j) if j else {}
     return dict.fromkeys(there, math.nan) | row | dict(finding=found, verdict=_said(pair, j))
