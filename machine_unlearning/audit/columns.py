@@ -217,14 +217,14 @@ _sham = _read("""
         Memory left beyond what the same method does to retrained models, as a share of the originals' memory.
     sham_epsilon | ε̂ beside sham | nats | number | low
         How well an attacker tells unlearned models by one forget example from answers to sham requests, median.
-    sham_certified | certified beside sham | nats | number | low | lower
-        Lower bound on the ε of the median example between unlearned models and answers to sham requests.
+    sham_certified | half have ε beside sham ≥ | nats | number | low | lower
+        At least half of the examples have an ε of at least this between unlearned models and answers to sham requests.
     sham_k90 | k₉₀ beside sham | examples | examples | high
         The fewest forget examples with which an attacker tells the two apart with 90 % accuracy.
     sham_set_auc | set AUC beside sham | - | number | low
         AUC of the attack on the whole forget set, against answers to sham requests.
-    sham_set_accuracy | set accuracy beside sham | % | per_cent | low
-        Balanced accuracy of that attack.""")
+    sham_set_p | set p beside sham | - | thousandths | high
+        Test of the claim that this attack only guesses.""")
 
 # %% ../../nbs/audit/50_columns.ipynb #90ad6060
 _words = _read("""

@@ -230,13 +230,14 @@ def sham_row(
     "Compare with the same procedure on models that never saw the forget set"
     if pair.sham is None or pair.sham.n < 4: return {} # few models give no attack
     other,levels = pair.beside_sham, pair.levels
-    bounds = certified(*other.each('scores'), levels.alpha, levels.certified_delta)
-    sets = {f'sham_{k}': v for k,v in set_row(sets_of(other)).items() if k in ('k90', 'set_auc', 'set_accuracy')}
+    bounds = certified(*other.each('scores'), share_level(.5, levels.alpha), levels.certified_delta)
+    sets = {f'sham_{k}': v for k,v in set_row(sets_of(other)).items() if k in ('k90', 'set_auc', 'set_p')}
     found = summarise(epsilon(*other.each('statistics'), levels.delta)).epsilon
-    row = dict(n_sham=pair.sham.n, sham_epsilon=found, sham_certified=np.median(bounds)) | sets
+    row = dict(n_sham=pair.sham.n, sham_epsilon=found, sham_certified=shared(bounds)) | sets
     if pair.control is None or pair.sham.control is None: return row
     left = _memory_of(pair, _scores_of(pair.retain), *_beyond_sham(pair))
-    return row | {f'sham_memory_{k}': getattr(left, k) for k in ('left', 'left_low', 'left_high')}
+    ends = (left.left_low, left.left_high) if pair.sham.distinct == pair.sham.n else (np.nan, np.nan)
+    return row | dict(zip((f'sham_memory_left{end}' for end in ('', '_low', '_high')), (left.left, *ends)))
 
 # %% ../../nbs/audit/52_row.ipynb #5370811e
 def _measured(pair):

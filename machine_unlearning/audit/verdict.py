@@ -182,14 +182,16 @@ def _by_what(sets, k):
 # %% ../../nbs/audit/53_verdict.ipynb #35314771
 def sham_words(
     row: dict, # of `audit_row`
+    alpha=.05, # level of the test
 ) -> list: # of one text, or empty without answers to sham requests
     "Say how the models compare with the same procedure on models that never saw the forget set"
     if 'sham_k90' not in row: return []
-    k,right = row['sham_k90'], _per_cent(row, 'sham_set_accuracy')
-    told = f'distinguishable with {examples_words(int(k))}' if np.isfinite(k) else f'not distinguishable ({right} %)'
+    k,shown = row['sham_k90'], f'AUC {number(row["sham_set_auc"])}, p = {number(row["sham_set_p"], 3)}'
+    by = f'with {examples_words(int(k))}' if np.isfinite(k) else f'({shown})'
+    known = f'distinguishable {by}' if row['sham_set_p'] <= alpha else f'not distinguishable ({shown})'
     left = row.get('sham_memory_left', np.nan)
     beyond = '' if np.isnan(left) else f', {number(100*left, 0)} %{_ends_of(row)} of the memory beyond it'
-    return [f'{told} from the same procedure on a model that never saw it{beyond}']
+    return [f'{known} from the same procedure on a model that never saw it{beyond}']
 
 def _ends_of(row):
     "The interval of memory beside sham requests, where there is one"
@@ -226,6 +228,6 @@ def verdict(
     originals=False, # whether there are models trained on all of D
 ) -> str:
     "Sum up an approach in a sentence"
-    words = [memory_words(row, alpha, originals), distance_words(row, sets, alpha), *sham_words(row)]
+    words = [memory_words(row, alpha, originals), distance_words(row, sets, alpha), *sham_words(row, alpha)]
     words += [_bound_words(row), *_reservations(row)]
     return f'{row["approach"]}: {"; ".join(words)}'
