@@ -9,9 +9,6 @@ __all__ = ['mu_demo']
 import importlib, shlex
 from fastcore.meta import delegates
 from .attack import show, table
-from .audit.columns import wrapped
-from .audit.result import audit
-from .audit.verdict import finding_lines
 from .core import atomic
 from .layout import approaches, read_about
 from .options import check_asked, lab_command
@@ -47,11 +44,11 @@ def _attacked(plan):
 # %% ../nbs/52_demo.ipynb #4f5a8d31
 def _judged(plan):
     "Print the audit's table of runs that forget halves of a pool; path of the table"
-    command = importlib.import_module('machine_unlearning.audit.__main__') # no other table needs it
-    rows,_,_ = audit(plan.out, [n for n in approaches(plan.out) if n in plan.populations])
+    command = importlib.import_module('machine_unlearning.audit.__main__') # takes a second, and no other table needs it
+    rows,_,_ = command.audit(plan.out, [n for n in approaches(plan.out) if n in plan.populations])
     m = len(read_about(plan.out)['pool'])
     print(f'\n{plan.n} runs, each trained on half of {m} candidates and asked to forget them\n')
-    print('\n\n'.join([command.show(rows), *map(wrapped, finding_lines(rows))]) + '\n')
+    print('\n\n'.join([command.show(rows), *map(command.wrapped, command.finding_lines(rows))]) + '\n')
     with atomic(plan.out/'table.csv') as tmp: rows.to_csv(tmp, index=False)
     return dict(table=plan.out/'table.csv')
 
