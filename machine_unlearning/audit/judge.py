@@ -427,14 +427,14 @@ def judge_paths(
 # %% ../../nbs/audit/63_judge.ipynb #26bdd8e0
 @command
 def mu_judge(
-    forget: str = '', # .npy of the unlearned model on the forget examples: scores (S,), or outputs (S, C), or layout
-    control: str = '', # the same on control examples that were never trained on
+    forget: str = None, # .npy of the unlearned model on the forget examples: scores (S,), or outputs (S, C), or layout
+    control: str = None, # the same on control examples that were never trained on
     unlearned: str = None, # or a folder with logits_unlearn.npy and control_unlearn.npy instead of both
-    original_forget: str = '', # .npy of the model before the deletion on the forget examples
-    original_control: str = '', # and on the control examples
+    original_forget: str = None, # .npy of the model before the deletion on the forget examples
+    original_control: str = None, # and on the control examples
     original: str = None, # or its folder
-    retained_forget: str = '', # .npy files, separated by commas, of models that saw none of the examples
-    retained_control: str = '', # the same on the control examples
+    retained_forget: str = None, # .npy files, separated by commas, of models that saw none of the examples
+    retained_control: str = None, # the same on the control examples
     retained: str = None, # or a folder with logits_retain.npy and control_retain.npy
     forget_labels: str = None, # .npy or text, a class a line, where outputs are (S, C)
     control_labels: str = None, # the same of the control examples

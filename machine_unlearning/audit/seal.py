@@ -120,14 +120,14 @@ def check_seal(
 def mu_seal(
     data_path: str, # folder of the record, which need not exist yet
     policy: str = None, # json file with criteria, by default the one that comes with the package
-    files: str = '', # further files that may not change, separated by commas: forget list, split, settings
-    plan: str = '', # what is planned, in words
+    files: str = None, # further files that may not change, separated by commas: forget list, split, settings
+    plan: str = None, # what is planned, in words
     out: str = None, # json file, by default seal.json in data_path
 ):
     "Seal policy and files before training or unlearning. Example: mu_seal data/mine --files forget.txt"
     path = check_file(out or Path(data_path)/'seal.json')
     if path.exists(): raise ValueError(f'{path}: exists already, and a seal is written once')
-    found = seal(data_path, policy, files, plan, path.parent)
+    found = seal(data_path, policy, files or '', plan or '', path.parent)
     write_json(path, found)
     n = len(found['record']) + len(found['files']) + 1
     print(f'{path}: {n} file{"s" if n > 1 else ""} sealed at {found["made"]}, digest {found["digest"]}')
