@@ -101,6 +101,17 @@ def __add__(self: Data, other):
     known = self.subject is not None and other.subject is not None
     return Data(*[torch.cat([getattr(d, name) for d in (self, other)]) for name in ['x', 'y'] + ['subject']*known])
 
+# %% ../nbs/10_data.ipynb #b4c93df4
+@patch
+def __getstate__(self: Data):
+    "Travel as bytes: tensors handed over by shared memory are lost when the process that sent them dies first"
+    return pickle.dumps((self.x, self.y, self.subject))
+
+@patch
+def __setstate__(self: Data, state):
+    "Arrive"
+    self.x,self.y,self.subject = pickle.loads(state)
+
 # %% ../nbs/10_data.ipynb #56a0709e
 def digits() -> tuple: # training set and held-out set
     "Load scikit-learn's digits: 1,200 for training, 597 held out; 1×8×8 pixels with values 0 to 16"

@@ -41,8 +41,9 @@ def choose_sets(self: Experiment):
     self.sets = split(self.task, asked[0], plan.seed, asked[1])
     gen = torch.Generator().manual_seed(plan.seed)
     self.forget = choose_forget(self.task, asked[0], gen, asked[1]) # indices into D of the forget set or the pool
-    self.groups = groups_of(self.sets.forget) if halves else None
-    self.sham = choose_sham(self.sets, torch.Generator().manual_seed(self.seed_of('sham', 0))) if plan.sham else None
+    self.groups = groups_of(self.sets.forget).tolist() if halves else None
+    chance = torch.Generator().manual_seed(self.seed_of('sham', 0)) # lists, as tensors travel badly
+    self.sham = choose_sham(self.sets, chance).tolist() if plan.sham else None
 
 # %% ../nbs/22_experiment.ipynb #692b4146
 @patch
@@ -50,7 +51,7 @@ def members_of(self: Experiment,
     run: int, # its number
 ) -> torch.Tensor: # (m,) bool
     "Draw the candidates that a run is trained on and forgets"
-    return draw_half(self.groups, torch.Generator().manual_seed(self.seed_of('members', run)))
+    return draw_half(torch.tensor(self.groups), torch.Generator().manual_seed(self.seed_of('members', run)))
 
 # %% ../nbs/22_experiment.ipynb #af165167
 @patch

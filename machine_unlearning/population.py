@@ -48,7 +48,7 @@ def _asked(experiment, unit, parts, members):
     "The sets as a unit's method sees them: what it is asked to forget, and what its answer is tested on"
     if members is not None: return replace(parts, forget=parts.forget[members])
     if not is_sham(unit.approach): return parts
-    asked = torch.isin(torch.arange(len(parts.test)), experiment.sham)
+    asked = torch.isin(torch.arange(len(parts.test)), torch.tensor(experiment.sham))
     return replace(parts, forget=parts.test[asked], test=parts.test[~asked])
 
 # %% ../nbs/24_population.ipynb #3620e96b

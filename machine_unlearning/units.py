@@ -159,7 +159,7 @@ def _kind(experiment): return dict(kind='number' if experiment.task.regression e
 def _asked(experiment, approach):
     "What the models were asked to forget; a pool is told once, for the whole record"
     if experiment.groups is not None: return {}
-    asked = dict(sham_test_examples=experiment.sham.tolist()) if is_sham(approach) else {}
+    asked = dict(sham_test_examples=experiment.sham) if is_sham(approach) else {}
     return asked | dict(forget=experiment.forget.tolist()) | _whose(experiment.sets)
 
 def _whose(sets):
@@ -172,7 +172,7 @@ def _collect_runs(experiment, paths):
     "Write which candidates each run was trained on and forgot, as the originals say, and what pool they are from"
     plan,groups = experiment.plan, experiment.groups
     write_members(plan.out, torch.stack([read_unit(p, 'members')[0]['members'] for p in paths]))
-    persons = {} if experiment.sets.forget.subject is None else dict(groups=groups.tolist())
+    persons = {} if experiment.sets.forget.subject is None else dict(groups=groups)
     how = 'drawn at random' if isinstance(plan.pool, (int, float)) else 'as given'
     write_json(files(plan.out).about, dict(design='halves', **_kind(experiment), runs=len(paths),
         candidates=len(groups), drawn=f'{how}, seed {plan.seed}', pool=experiment.forget.tolist(), **persons,
