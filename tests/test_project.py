@@ -53,6 +53,10 @@ def test_every_notebook_has_its_place_in_the_sidebar():
     listed = re.findall(r'href: (\S+\.ipynb)', (root/'_quarto.yml').read_text())
     assert sorted({n.as_posix() for n in docs.notebooks()} ^ set(listed)) == []
 
+def test_no_link_of_a_link():
+    "The renderer turns names of functions into links, which breaks a link around them"
+    for path in root.glob('nbs/**/*.ipynb'): assert not re.search(r'\[`\w+`\]\(', path.read_text(encoding='utf-8')), path
+
 def test_links_to_files_of_the_repository():
     texts = [readme(), *((root/'nbs'/n).read_text() for n in docs.notebooks()), (root/'_quarto.yml').read_text()]
     files = {f for t in texts for f in re.findall(r'machine-unlearning/blob/main/([^)#"\s\\]+)', t)}
