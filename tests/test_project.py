@@ -57,6 +57,10 @@ def test_no_link_of_a_link():
     "The renderer turns names of functions into links, which breaks a link around them"
     for path in root.glob('nbs/**/*.ipynb'): assert not re.search(r'\[`\w+`\]\(', path.read_text(encoding='utf-8')), path
 
+def test_no_output_names_a_folder_of_whoever_ran_it():
+    for path in root.glob('nbs/**/*.ipynb'):
+        assert not re.search(r'"\s*/[^"\s]+/(site-packages|machine_unlearning)/', path.read_text(encoding='utf-8')), path
+
 def test_links_to_files_of_the_repository():
     texts = [readme(), *((root/'nbs'/n).read_text() for n in docs.notebooks()), (root/'_quarto.yml').read_text()]
     files = {f for t in texts for f in re.findall(r'machine-unlearning/blob/main/([^)#"\s\\]+)', t)}
