@@ -11,7 +11,7 @@ def table(folder): return (folder/'table.csv').read_text()
 
 def test_two_workers_give_the_same_table(tmp_path):
     for workers in '1', '2':
-        subprocess.run([command, '--approaches', 'finetune,prune_last_layer', '--n', '3', '--epochs', '20', '--width', '4', '--limit', '400',
+        subprocess.run([command, '--approaches', 'finetune,prune_last_layer', '--n', '2', '--epochs', '6', '--width', '4', '--limit', '300',
             '--workers', workers, '--out', tmp_path/workers], check=True, capture_output=True)
     assert table(tmp_path/'1') == table(tmp_path/'2')
 
