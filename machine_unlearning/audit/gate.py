@@ -179,9 +179,6 @@ def judged_names(
     if not found: raise ValueError(f'{data_path}: expected an approach that unlearns something, found references only')
     return found
 
-# %% ../../nbs/audit/61_gate.ipynb #77160197
-schema_version = 1
-
 # %% ../../nbs/audit/61_gate.ipynb #67a462a1
 class Asked(NamedTuple):
     "Hold what a verdict answers"

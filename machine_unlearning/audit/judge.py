@@ -20,7 +20,7 @@ from .pair import Levels, Pair
 from .ranking import auc
 from .scores import closeness
 from ..core import check_range, command, listed, number
-from ..layout import check_values, files, read_logits, regression
+from ..layout import check_values, files, map_numbers, read_logits, regression
 from ..logits import to_layout
 
 # %% ../../nbs/audit/63_judge.ipynb #fa13f802
@@ -30,14 +30,10 @@ class Scored(NamedTuple):
     classes: np.ndarray # (S,), or None where nothing is said or the truth is a number
 
 def _array(path):
-    "Read an array of numbers"
-    path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f'{path}: no such file')
-    try: z = np.load(path, allow_pickle=False)
-    except Exception as e: # a damaged header ends in almost any of them
-        raise ValueError(f'{path}: not a complete .npy file of numbers ({str(e)[:200]})') from e
-    if isinstance(z, np.ndarray) and z.dtype.kind in 'fiu' and z.size: return z
-    raise ValueError(f'{path}: expected an array of numbers, found {getattr(z, "dtype", type(z).__name__)}')
+    "Read an array of numbers that holds some"
+    z = map_numbers(path, 'fiu', 'numbers')
+    if z.size: return z
+    raise ValueError(f'{path}: expected an array of numbers, found {z.dtype}')
 
 # %% ../../nbs/audit/63_judge.ipynb #1fe9c12e
 def _logits(z, path):

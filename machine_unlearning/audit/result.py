@@ -16,7 +16,7 @@ from .halves import audit_halves, of_halves
 from .judge import few_row
 from .pair import Levels, Pair, read_population, read_sham
 from .row import audit_row
-from .verdict import finding, references, verdict
+from .verdict import finding, null_rows, verdict
 from ..layout import approaches, files, find_approach, read_members, read_record
 
 # %% ../../nbs/audit/54_result.ipynb #2e429517
@@ -73,7 +73,7 @@ def judge(
     pair.unlearn.drop()
     said = pair.levels.alpha, pair.originals
     found = finding(row, *said)
-    if row['approach'] in references and found not in ('same', 'few'): found = 'chance'
+    if row['approach'] in null_rows and found not in ('same', 'few'): found = 'chance'
     return row | dict(finding=found, verdict=verdict(row, sets, *said)), table, sets
 
 # %% ../../nbs/audit/54_result.ipynb #4d5c825d
