@@ -13,6 +13,7 @@ from .checkpoint import Checkpoint, stop_at
 from .core import Failed, Paused, versions
 from .engine import Inline, check_workers, cores, processes, work
 from .experiment import Experiment, Unit
+from .models import inner
 from .plan import Plan, is_sham, method_of, trained
 from .train import Cost, evaluate, fit, one_thread, outputs, performance, seeded, supervised
 from .units import (check_out, check_place, collect, is_larger, load_model, read_sets, read_unit,
@@ -33,7 +34,7 @@ def run_unit(
     checkpoint = Checkpoint(Path(unit.path).with_suffix('.pt'), deadline)
     with _alone, one_thread(), seeded(experiment.seed_of(unit.approach, unit.index)) as gen:
         model,tensors,about = _made(experiment, sets, unit, gen, checkpoint)
-    if unit.approach in trained: tensors |= {f'model.{k}': v for k,v in model.state_dict().items()}
+    if unit.approach in trained: tensors |= {f'model.{k}': v for k,v in inner(model).state_dict().items()}
     write_unit(unit.path, tensors, dict(key=Path(unit.path).parent.name, approach=unit.approach, seed=unit.index,
         device=_device(experiment.plan.device), versions=versions(), **about))
     checkpoint.path.unlink(missing_ok=True)

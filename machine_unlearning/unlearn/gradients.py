@@ -10,7 +10,7 @@ import contextlib, torch, torch.nn as nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parametrize
-from ..data import Data
+from ..data import Data, joined, parts_of
 from ..models import evaluating
 from .core import Request
 
@@ -71,8 +71,8 @@ def weight_gradients(
 def _together(model, weights, objective, x, y):
     "Gradients of a few examples at once"
     weights = {n: p.detach() for n,p in weights.items()}
-    def single(weights, x, y): return objective(functional_call(model, weights, (x[None],)), y[None])
-    return vmap(grad(single), in_dims=(None, 0, 0))(weights, x, y)
+    def single(weights, parts, y): return objective(functional_call(model, weights, (joined(parts)[None],)), y[None])
+    return vmap(grad(single), in_dims=(None, 0, 0))(weights, parts_of(x), y)
 
 def _one_by_one(model, weights, objective, x, y):
     "The same, one after the other"
