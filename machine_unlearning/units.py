@@ -195,7 +195,8 @@ def check_out(
     "Refuse a folder that holds another experiment or somebody else's logits"
     out,halves = experiment.plan.out, experiment.groups is not None
     check_record(experiment.common, files(out).about, members_file(out) if halves else files(out).logits)
-    for at in (files_of(out, a) for a in experiment.plan.populations): check_record(experiment.common, at.about, at.logits)
+    for at in (files_of(out, a) for a in experiment.plan.populations):
+        check_record(experiment.common, at.about, at.logits)
 
 # %% ../nbs/23_units.ipynb #d881307f
 def is_larger(
