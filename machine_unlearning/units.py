@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from .core import atomic, check_file, write_json
 from .data import Data
-from .experiment import Experiment, Unit, differences, digest, own_memory, plain
+from .experiment import Experiment, Unit, own_memory
+from .identity import check_record, digest, plain
 from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
 from .layout import record_version, sham_folder, write_logits, write_members, write_metrics
 from .logits import first_slot
@@ -193,17 +194,9 @@ def check_out(
 ):
     "Refuse a folder that holds another experiment or somebody else's logits"
     out,halves = experiment.plan.out, experiment.groups is not None
-    _check_record(experiment, files(out).about, members_file(out) if halves else files(out).logits)
-    for at in (files_of(out, a) for a in experiment.plan.populations): _check_record(experiment, at.about, at.logits)
-
-def _check_record(experiment, path, data):
-    folder,about = path.parent, read_about(path.parent)
-    if not path.is_file():
-        if not data.exists(): return
-        raise ValueError(f'{data}: not written by this library and not replaced; choose another folder')
-    if not isinstance(about.get('experiment'), dict): raise ValueError(f'{path}: not the record of an experiment')
-    if differ := differences(about['experiment'], experiment.common):
-        raise ValueError(f'{folder}: holds an experiment with {"; ".join(differ)}; choose another folder')
+    check_record(experiment.common, files(out).about, members_file(out) if halves else files(out).logits)
+    for at in (files_of(out, a) for a in experiment.plan.populations):
+        check_record(experiment.common, at.about, at.logits)
 
 # %% ../nbs/23_units.ipynb #d881307f
 def is_larger(
