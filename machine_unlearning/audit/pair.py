@@ -43,6 +43,7 @@ class Population:
     title: str = ''             # for readers; the name where it is empty
     by_lot: bool = False        # forget and control examples are a random split of one pool, as record.json says
     persons: dict = None        # forget and control to whom each example belongs, where record.json says it
+    answers: str = None         # what the logits were made from, where record.json says it
 
     @property
     def n(self):
@@ -165,7 +166,13 @@ def part(
     "Take some of the models"
     cut = lambda z: None if z is None else np.concatenate([z[:, :1], z[:, 1:][:, models]], 1)
     metrics = {k: v[models] for k,v in self.metrics.items()}
-    return Population(name, cut(self.logits), cut(self.control), metrics, self.one, self.each)
+    made = dict(one=self.one, each=self.each, answers=self.answers)
+    return Population(name, cut(self.logits), cut(self.control), metrics, **made)
+
+@patch(as_prop=True)
+def probable(self: Population):
+    "Tell whether there are probabilities of classes behind the logits, not only a score of each example"
+    return not regression(self.logits) and self.answers not in ('scores', 'losses')
 
 # %% ../../nbs/audit/51_pair.ipynb #a5100006
 def _answers(y, n, lift, rng):
@@ -204,7 +211,8 @@ def read_population(
     originals,title = found.about.get('originals'), found.about.get('title') or ''
     one = approach is not None and (not said or originals == 'one')
     made = one, originals == 'each', title, bool(found.about.get('random_split')), _persons(data_path, found)
-    return Population(approach or 'retain', found.logits, found.control, found.metrics, *made)
+    answers = found.about.get('answers') or read_about(data_path).get('answers')
+    return Population(approach or 'retain', found.logits, found.control, found.metrics, *made, answers)
 
 def _persons(data_path, found):
     "Whom forget and control examples belong to; `ValueError` where not every example has a person"
