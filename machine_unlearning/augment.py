@@ -308,4 +308,4 @@ def check_inputs(self: Transform,
     "Refuse to normalise or augment several inputs: only their owner knows which of them are images"
     changed = any(self.mean) or set(self.std) != {1.} or self.crop or self.flip or self.auto
     if isinstance(x, Inputs) and changed: raise ValueError(
-        f'transform: several inputs are taken as they are, found {self}; normalise and augment in the data or the network')
+        f'transform: several inputs are taken as they are, found {self}; augment the data, or inside the network')

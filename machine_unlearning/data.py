@@ -101,7 +101,8 @@ def _inputs(values, n):
     if isinstance(values, Inputs): return values
     arrays = isinstance(values, tuple) and values and all(np.ndim(v) and len(v) == n for v in values)
     if not isinstance(values, dict) and not arrays: return torch.atleast_1d(_tensor(values, 'examples'))
-    parts = {k: _tensor(v, f'examples: {k}') for k,v in (values.items() if isinstance(values, dict) else enumerate(values))}
+    named = values.items() if isinstance(values, dict) else enumerate(values)
+    parts = {k: _tensor(v, f'examples: {k}') for k,v in named}
     for k,t in parts.items():
         if type(k) is str and (not k or k.isdigit()): raise ValueError(f'examples: expected names, found {k!r}')
         if not t.ndim or len(t) != n: raise ValueError(

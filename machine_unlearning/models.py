@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Block', 'ResNet18', 'inner', 'wrapped_like', 'answering', 'unhooked', 'frozen_memory', 'into_training', 'unready',
-           'evaluating', 'laid_open', 'called', 'convolutions', 'head', 'start_from', 'load_weights', 'channels_last']
+           'evaluating', 'laid_open', 'called', 'convolutions', 'head', 'start_from', 'put', 'load_weights',
+           'channels_last']
 
 # %% ../nbs/14_models.ipynb #b60779b7
 import contextlib, torch
@@ -206,7 +207,8 @@ def _trace(model, x):
         if _owned(module): made.update({t.grad_fn: module for t in _tensors_in(out) if t.grad_fn})
     handles = [m.register_forward_hook(note) for m in model.modules()]
     try:
-        with torch.inference_mode(False), torch.enable_grad(), evaluating(model), laid_open(model): return model(x), made
+        with torch.inference_mode(False), torch.enable_grad(), evaluating(model), laid_open(model):
+            return model(x), made
     finally:
         for h in handles: h.remove()
 
@@ -308,6 +310,15 @@ def _unfit(path, name, own, given):
     found = tuple(given[name].shape) if name in given else 'none'
     return f'{path}: expected {name} of shape {tuple(own[name].shape)}, found {found}'
 
+# %% ../nbs/14_models.ipynb #cdb6b790
+def put(
+    own: torch.Tensor, # changed in place
+    values: torch.Tensor, # of its shape
+):
+    "Copy values into a tensor, also into one whose entries share memory, as those of `expand` do"
+    apart = tuple(slice(0, 1) if s == 0 else slice(None) for s in own.stride())
+    own[apart].copy_(values[apart])
+
 # %% ../nbs/14_models.ipynb #4ec8e99f
 def load_weights(
     model: nn.Module, # changed in place
@@ -315,14 +326,10 @@ def load_weights(
 ) -> nn.Module: # the model
     "Load a state dict, also into tensors whose entries share memory, as those of `expand` do"
     expanded = {k: v for k,v in model.state_dict().items() if v.numel() > 1 and 0 in v.stride()}
-    for k,v in expanded.items(): _one_of_each(v, v).copy_(_one_of_each(tensors[k], v))
+    for k,v in expanded.items(): put(v, tensors[k])
     left_out = {k: v for k,v in tensors.items() if k not in expanded}
     model.load_state_dict(left_out, strict=not expanded)
     return model
-
-def _one_of_each(given, own):
-    "Entries that do not share memory in `own`"
-    return given[tuple(slice(0, 1) if s == 0 else slice(None) for s in own.stride())]
 
 # %% ../nbs/14_models.ipynb #0fed5e02
 def channels_last(

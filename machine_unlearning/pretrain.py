@@ -8,9 +8,10 @@ __all__ = ['mu_pretrain']
 # %% ../nbs/54_pretrain.ipynb #ed73675c
 from fastcore.meta import delegates
 from safetensors.torch import save_file
-from .checkpoint import Checkpoint, stop_at
+from .checkpoint import Checkpoint
 from .core import atomic, check_file
-from .experiment import digest
+from .engine import stop_at
+from .identity import digest
 from .options import lab_command
 from .plan import make_plan, task_of
 from .train import evaluate, fit, one_thread, seeded, supervised

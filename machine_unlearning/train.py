@@ -273,7 +273,8 @@ def check_batch(
 ):
     "Refuse a training on single examples where batch normalisation has no statistics to keep"
     if recipe.batch == 1 and unready(model):
-        raise ValueError('recipe: batch normalisation needs batches of at least 2 examples, found 1')
+        raise ValueError('recipe: batch normalisation needs batches of at least 2 examples '
+            f'or statistics it has collected, found neither in {type(model).__name__}')
 
 # %% ../nbs/16_train.ipynb #1a4f4b21
 def _steps(data, recipe, transform, gen, speed, state):

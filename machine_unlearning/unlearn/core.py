@@ -15,7 +15,8 @@ from fastcore.basics import patch
 from ..augment import Transform
 from ..checkpoint import Checkpoint
 from ..data import Data
-from ..models import ResNet18, answering, called, convolutions, head, inner, laid_open, unhooked, wrapped_like
+from ..models import ResNet18, answering, called, convolutions, head, inner, laid_open, unhooked
+from ..models import wrapped_like
 from ..train import Cost, Recipe, fit, l1, reducible, seeded, supervised
 
 # %% ../../nbs/unlearn/00_core.ipynb #4d79c8d5
@@ -173,7 +174,8 @@ def _check_range(method, name, kind, low, high):
 methods = {}
 study = 'Krähenmann et al., Forget with Precision, ETH Zürich'
 needed = dict(classes='labels that are classes', head='a trainable layer that makes the outputs',
-    layers='trainable convolutions or linear layers', convolutions='a trainable convolution', floats='one tensor of float inputs')
+    layers='trainable convolutions or linear layers', convolutions='a trainable convolution',
+    floats='one tensor of float inputs')
 
 def method(
     title: str, # for people
@@ -225,8 +227,8 @@ def _check_network(model):
         raise ValueError(f'{kind}: a scripted network cannot be copied and trained; give the network it was made from')
     if not _trainable(model): raise ValueError(f'{kind}: expected trainable weights, found none')
     for n,m in model.named_modules():
-        if getattr(m, 'sparse', False): raise ValueError(
-            f'{kind}: {n} ({type(m).__name__}) has sparse gradients, which weight decay cannot use; make it with sparse=False')
+        if getattr(m, 'sparse', False): raise ValueError(f'{kind}: {n} ({type(m).__name__}) has sparse gradients, '
+            'which weight decay cannot use; make it with sparse=False')
 
 # %% ../../nbs/unlearn/00_core.ipynb #b58d492f
 def check(
@@ -263,11 +265,12 @@ def _check_finite(model):
 
 # %% ../../nbs/unlearn/00_core.ipynb #995cd7f5
 def _answer(name, model, request, hp):
-    "Call a method; `FloatingPointError` names it"
+    "Call a method; errors name it"
     try:
         with laid_open(model): model = unhooked(methods[name].function(model, request, **hp))
         _check_finite(model)
     except FloatingPointError as e: raise FloatingPointError(f'{name}: {e}') from e
+    except ValueError as e: raise ValueError(str(e) if str(e).startswith(name) else f'{name}: {e}') from e
     return model
 
 # %% ../../nbs/unlearn/00_core.ipynb #7d507c2c
