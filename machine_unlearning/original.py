@@ -19,7 +19,8 @@ def _unprefixed(given, own):
     words = os.path.commonprefix(list(given)).split('.')[:-1]
     for prefix in ('.'.join(words[:n]) + '.' for n in range(1, len(words) + 1)):
         if given.keys() & own.keys(): break
-        if any(k.removeprefix(prefix) in own for k in given): return {k.removeprefix(prefix): v for k,v in given.items()}
+        found = {k.removeprefix(prefix): v for k,v in given.items()}
+        if found.keys() & own.keys(): return found
     return given
 
 # %% ../nbs/19_original.ipynb #fe72a33d

@@ -51,11 +51,14 @@ class Plan:
         _check_approaches(self)
         for a,hp in self.settings.items(): check_settings(a, hp)
 
-    def register(self):
-        "Import the modules that define methods; `ValueError` names one that cannot be imported"
-        for m in self.imports:
-            try: importlib.import_module(m)
-            except ImportError as e: raise ValueError(f'imports: {m}: {e}') from e
+
+# %% ../nbs/21_plan.ipynb #b42b2ec1
+@patch
+def register(self: Plan):
+    "Import the modules that define methods; `ValueError` names one that cannot be imported"
+    for m in self.imports:
+        try: importlib.import_module(m)
+        except ImportError as e: raise ValueError(f'imports: {m}: {e}') from e
 
 # %% ../nbs/21_plan.ipynb #77f3c684
 def _whole(name, least, largest):

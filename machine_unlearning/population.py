@@ -6,13 +6,13 @@
 __all__ = ['settled', 'run_unit', 'make_model', 'answer', 'judge_model', 'count_workers', 'run', 'populate']
 
 # %% ../nbs/24_population.ipynb #2bb6424b
-import concurrent.futures as cf, contextlib, copy, functools, math, os, sys, threading, torch
+import concurrent.futures as cf, contextlib, copy, functools, math, os, threading, torch
 from dataclasses import asdict, replace
 from pathlib import Path
-from .checkpoint import Checkpoint, stop_at
-from .core import Failed, Paused, versions
+from .checkpoint import Checkpoint
+from .core import versions
 from .data import Data
-from .engine import Inline, check_workers, cores, processes, work
+from .engine import Inline, check_workers, cores, failed, paused, processes, stop_at, work
 from .experiment import Experiment, Unit
 from .plan import Plan, is_sham, method_of, trained
 from .train import Cost, evaluate, fit, one_thread, outputs, performance, seeded, supervised
@@ -198,9 +198,9 @@ def populate(
     todo = [u for u in units if u not in set(finished)]
     experiment.check_room(todo, n)
     failures,left = _work(experiment, todo, finished, executor, n, time_budget) if todo else ({}, 0)
-    if left: raise _paused(todo, len(units), failures, left, time_budget)
+    if left: raise paused(todo, len(units), failures, left, time_budget)
     _collect(experiment, units, failures)
-    if failures: raise _failed(failures, len(todo))
+    if failures: raise failed(failures, len(todo))
     return experiment.plan.out
 
 # %% ../nbs/24_population.ipynb #650b83b4
@@ -220,21 +220,3 @@ def _collect(experiment, units, failures):
         try: collect(experiment, a, [u.path for u in mine])
         except OSError: # a full disk, say, of which the failed units tell already
             if not failures: raise
-
-# %% ../nbs/24_population.ipynb #48860a9e
-def _paused(todo, total, failures, left, time_budget):
-    "Say what was done in this call, and in one line what is left"
-    made,begun = len(todo) - left - len(failures), sum(Path(u.path).with_suffix('.pt').is_file() for u in todo)
-    rest = [f'{begun} begun'*bool(begun), f'{len(failures)} failed'*bool(failures)]
-    print(', '.join([f'{made} model{"s"*(made != 1)} made in this call', *filter(None, rest)]), file=sys.stderr)
-    return Paused(f'{left} of {total} models are left after {time_budget:g} s; the same call goes on')
-
-# %% ../nbs/24_population.ipynb #edfef870
-def _failed(failures, tried):
-    "One line about the units that could not be made"
-    first = '; '.join(f'{u.name}: {type(e).__name__}: {e}' for u,e in list(failures.items())[:5])
-    more = f'; and {len(failures)-5} more, listed above' if len(failures) > 5 else ''
-    error = Failed(f'{len(failures)} of {tried} models could not be made: {first}{more}; '
-                   'the others are kept, and the next run tries again')
-    error.failures = failures
-    return error

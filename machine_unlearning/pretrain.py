@@ -7,9 +7,10 @@ __all__ = ['mu_pretrain']
 
 # %% ../nbs/54_pretrain.ipynb #ed73675c
 from fastcore.meta import delegates
-from .checkpoint import Checkpoint, stop_at
+from .checkpoint import Checkpoint
 from .core import atomic
-from .experiment import digest
+from .engine import stop_at
+from .identity import digest
 from .options import lab_command
 from .original import new_file, write_weights
 from .plan import make_plan, task_of
@@ -28,8 +29,10 @@ def _trained(plan, task, data, checkpoint):
                    objective=supervised(task.loss), checkpoint=checkpoint)
 
 # %% ../nbs/54_pretrain.ipynb #f516ac3c
+_not_here = 'approaches, originals, settings, imports, n, forget, out, units, design, pool, sham, original, keep_models'
+
 @lab_command
-@delegates(make_plan, but='approaches, originals, settings, imports, n, forget, out, units, design, pool, sham, original, keep_models')
+@delegates(make_plan, but=_not_here)
 def mu_pretrain(
     out: str, # file to write, .safetensors
     time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)

@@ -14,10 +14,10 @@ from fastcore.meta import delegates
 from pathlib import Path
 from .core import Failed, Paused, check_range, versions, write_json
 from .audit.scores import closeness
-from .checkpoint import stop_at
-from .engine import Job, check_workers, processes, work
+from .engine import Job, check_workers, processes, stop_at, work
 from .logits import to_layout
-from .experiment import Experiment, digest
+from .experiment import Experiment
+from .identity import digest
 from .options import check_asked, lab_command
 from .plan import Plan, make_plan
 from .population import answer, count_workers, populate

@@ -15,9 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from .core import atomic, check_file, write_json
 from .data import Data
-from .experiment import Experiment, Unit, differences, digest, plain
+from .experiment import Experiment, Unit
+from .identity import check_record, digest, plain
 from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
-from .layout import sham_folder, write_logits, write_members, write_metrics
+from .layout import record_version, sham_folder, write_logits, write_members, write_metrics
 from .logits import first_slot
 from .models import load_weights
 from .original import own_memory
@@ -156,10 +157,11 @@ def _about(experiment, approach, abouts):
     "How the models of an approach were made, and what readers of the record need to know of them"
     name,kind = method_of(approach), _kind(experiment)
     place = dict(title=methods[name].title, order=list(methods).index(name)) if name in methods else {}
-    return dict(approach=name, **place, **kind, models=len(abouts), key=experiment.folder_of(approach).name,
-        **experiment.recipe_of(approach), experiment=experiment.common, versions=abouts[0]['versions'],
-        devices=sorted({a['device'] for a in abouts}), cost={k: sum(a[k] for a in abouts) for k in costs},
-        **_started(experiment, approach), **_asked(experiment, approach))
+    return dict(schema=record_version, approach=name, **place, **kind, models=len(abouts),
+        key=experiment.folder_of(approach).name, **experiment.recipe_of(approach), experiment=experiment.common,
+        versions=abouts[0]['versions'], devices=sorted({a['device'] for a in abouts}),
+        cost={k: sum(a[k] for a in abouts) for k in costs}, **_started(experiment, approach),
+        **_asked(experiment, approach))
 
 def _kind(experiment): return dict(kind='number' if experiment.task.regression else 'classes')
 
@@ -181,7 +183,7 @@ def _collect_runs(experiment, paths):
     write_members(plan.out, torch.stack([read_unit(p, 'members')[0]['members'] for p in paths]))
     persons = {} if experiment.sets.forget.subject is None else dict(groups=groups)
     how = 'drawn at random' if isinstance(plan.pool, (int, float)) else 'as given'
-    write_json(files(plan.out).about, dict(design='halves', **_kind(experiment), runs=len(paths),
+    write_json(files(plan.out).about, dict(schema=record_version, design='halves', **_kind(experiment), runs=len(paths),
         candidates=len(groups), drawn=f'{how}, seed {plan.seed}', pool=experiment.forget.tolist(), **persons,
         experiment=experiment.common))
 
@@ -200,17 +202,9 @@ def check_out(
 ):
     "Refuse a folder that holds another experiment or somebody else's logits"
     out,halves = experiment.plan.out, experiment.groups is not None
-    _check_record(experiment, files(out).about, members_file(out) if halves else files(out).logits)
-    for at in (files_of(out, a) for a in experiment.plan.populations): _check_record(experiment, at.about, at.logits)
-
-def _check_record(experiment, path, data):
-    folder,about = path.parent, read_about(path.parent)
-    if not path.is_file():
-        if not data.exists(): return
-        raise ValueError(f'{data}: not written by this library and not replaced; choose another folder')
-    if not isinstance(about.get('experiment'), dict): raise ValueError(f'{path}: not the record of an experiment')
-    if differ := differences(about['experiment'], experiment.common):
-        raise ValueError(f'{folder}: holds an experiment with {"; ".join(differ)}; choose another folder')
+    check_record(experiment.common, files(out).about, members_file(out) if halves else files(out).logits)
+    for at in (files_of(out, a) for a in experiment.plan.populations):
+        check_record(experiment.common, at.about, at.logits)
 
 # %% ../nbs/23_units.ipynb #d881307f
 def is_larger(
