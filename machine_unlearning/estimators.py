@@ -45,6 +45,7 @@ def _examples(x, y):
         if a.dtype.kind == 'f' and not np.isfinite(a).all(): raise ValueError(f'{name}: expected finite numbers')
     return Examples(x, _labels(y))
 
+# %% ../nbs/27_estimators.ipynb #6d3793ad
 def _labels(y):
     if y.dtype.kind == 'f': return y.astype(float)
     if y.min() < 0 or y.max() < 1: raise ValueError(
@@ -65,6 +66,7 @@ def logits(
         return np.stack([np.zeros_like(z), z], 1) if z.ndim == 1 else z
     return probabilities(estimator, x, C)
 
+# %% ../nbs/27_estimators.ipynb #f25d5676
 def _check_classes(estimator, C):
     known = np.asarray(estimator.classes_).tolist()
     if known != list(range(C)): raise ValueError(f'{type(estimator).__name__}: has seen the classes {known}, expected '
@@ -84,6 +86,7 @@ def probabilities(
     full[:, known] = p
     return np.log(np.maximum(full, floor))
 
+# %% ../nbs/27_estimators.ipynb #f4b94301
 def values(
     estimator, # fitted
     x: np.ndarray, # (n, ...)
@@ -101,6 +104,7 @@ class Deletion:
     make: callable   # make() -> a fresh estimator with another seed
     rng: np.random.Generator # source of all randomness
 
+# %% ../nbs/27_estimators.ipynb #8605c69c
 def retrain(
     estimator, # fitted on both
     deletion: Deletion,
@@ -108,6 +112,7 @@ def retrain(
     "Train from scratch without the forget examples"
     return _fitted(deletion.make(), deletion.retain)
 
+# %% ../nbs/27_estimators.ipynb #ae3ebbd3
 def _fitted(estimator, data):
     estimator.fit(data.x, data.y)
     return estimator
@@ -147,6 +152,7 @@ def _add(self: RidgeSums, x, y, sign):
 def _delete_counts(estimator, deletion):
     estimator.partial_fit(deletion.forget.x, deletion.forget.y, sample_weight=-np.ones(len(deletion.forget)))
 
+# %% ../nbs/27_estimators.ipynb #901841dc
 def _check_left(estimator, deletion):
     "Refuse to take the last example of a class, whose place in a naive Bayes no retrained model has"
     gone = [c for c in estimator.classes_ if not (deletion.retain.y == c).any()]
@@ -180,12 +186,15 @@ def _smooth(estimator, squares):
 # %% ../nbs/27_estimators.ipynb #97327611
 def _delete_rows(estimator, deletion): _fitted(estimator, deletion.retain)
 
+# %% ../nbs/27_estimators.ipynb #c7c88e47
 _ways = dict(GaussianNB=_delete_moments)
 _ways |= dict.fromkeys(['MultinomialNB', 'BernoulliNB', 'ComplementNB'], _delete_counts)
 _ways |= dict.fromkeys(['KNeighborsClassifier', 'KNeighborsRegressor'], _delete_rows)
 
+# %% ../nbs/27_estimators.ipynb #49dbcf37
 def _own_way(estimator, deletion): estimator.delete(deletion.forget.x, deletion.forget.y)
 
+# %% ../nbs/27_estimators.ipynb #0b5e3fe9
 def way_of(
     estimator, # fitted or not
 ): # a function of estimator and deletion, which changes the estimator
@@ -198,12 +207,14 @@ def way_of(
 # %% ../nbs/27_estimators.ipynb #c8bb0ef8
 def _settings(estimator): return estimator.get_params(False) if hasattr(estimator, 'get_params') else {}
 
+# %% ../nbs/27_estimators.ipynb #b8faedf0
 def _reason(estimator):
     if 'warm_start' in _settings(estimator): return ('no exact deletion is known, and fitting on with warm_start is '
         'none: it keeps the trees, or the starting point, that the forget examples have made')
     if hasattr(estimator, 'partial_fit'): return 'partial_fit adds examples and cannot take any away'
     return 'no exact deletion is known'
 
+# %% ../nbs/27_estimators.ipynb #5078973f
 def delete(
     estimator, # fitted on what stays and what goes
     deletion: Deletion,
@@ -217,6 +228,7 @@ def delete(
 # %% ../nbs/27_estimators.ipynb #66b76802
 _reserved = 'baseline', 'retain', 'original', 'units', 'figures', 'tuning', 'sham' # names that mean something else
 
+# %% ../nbs/27_estimators.ipynb #dbb0e529
 @dataclass(eq=False)
 class EstimatorPlan:
     "Describe populations of estimators; `ValueError` names a field that cannot be"
@@ -256,6 +268,7 @@ def check_make(self: EstimatorPlan):
     if _settings(one).get('warm_start'): raise ValueError(
         f'make: {name} with warm_start=True goes on from an earlier fit; a retrained model must start anew')
 
+# %% ../nbs/27_estimators.ipynb #10877498
 @patch
 def check_methods(self: EstimatorPlan):
     "Refuse names that mean something else, methods that cannot be called, and deletion where there is none"
@@ -274,6 +287,7 @@ def _chosen(wanted, among, rng, name):
         f'{name}: expected a share, or 1 to {len(among)-1} examples, found {wanted}')
     return np.sort(rng.permutation(among)[:k]), True
 
+# %% ../nbs/27_estimators.ipynb #166b8da3
 def _given(i, among, name):
     i = np.flatnonzero(i) if i.dtype.kind == 'b' else np.unique(i)
     if not 0 < len(i) < len(among) or i.dtype.kind not in 'iu' or not np.isin(i, among).all(): raise ValueError(
@@ -288,6 +302,7 @@ class Sets(NamedTuple):
     control: Examples
     test: Examples
 
+# %% ../nbs/27_estimators.ipynb #e8add887
 @patch
 def draw(self: EstimatorPlan):
     "Split the examples"
@@ -307,6 +322,7 @@ def _bytes(data):
     "Digest of the examples and labels of a set"
     return hashlib.sha256(b''.join(np.ascontiguousarray(a).tobytes() for a in (data.x, data.y))).hexdigest()[:12]
 
+# %% ../nbs/27_estimators.ipynb #ee28432d
 @patch
 def determined(self: EstimatorPlan) -> dict: # what json can hold
     "Collect everything but the approach that determines a model"
@@ -316,6 +332,7 @@ def determined(self: EstimatorPlan) -> dict: # what json can hold
     return design | dict(task='estimators', seed=self.seed, seen=self.seen, sets=sets, code=code,
         version=versions()['machine_unlearning'], python='.'.join(map(str, sys.version_info[:2])))
 
+# %% ../nbs/27_estimators.ipynb #28504ad2
 @patch
 def folder_of(self: EstimatorPlan,
     approach: str,
@@ -329,6 +346,7 @@ def _one_thread():
     try: return importlib.import_module('threadpoolctl').threadpool_limits(1) # comes with scikit-learn
     except ImportError: return contextlib.nullcontext()
 
+# %% ../nbs/27_estimators.ipynb #9588285f
 @contextlib.contextmanager
 def _settled(seed):
     "One thread, and global random numbers from a seed"
@@ -349,8 +367,10 @@ class _Recipe(NamedTuple):
     seen: float
     halves: bool
 
+# %% ../nbs/27_estimators.ipynb #95470483
 def _seed(rng): return int(rng.integers(2**31)) # what every package takes
 
+# %% ../nbs/27_estimators.ipynb #943aead0
 def _seen(recipe, sets, rng): return sets.retain[rng.random(len(sets.retain)) < recipe.seen]
 
 # %% ../nbs/27_estimators.ipynb #bdbf3478
@@ -360,12 +380,14 @@ def _half(recipe, sets, index):
     rng,m = np.random.default_rng(draw_seed(recipe.seed, 'members', index)), len(sets.forget)
     return np.isin(np.arange(m), rng.permutation(m)[:m//2])
 
+# %% ../nbs/27_estimators.ipynb #b0c12815
 class _Made(NamedTuple):
     estimator: object
     seconds: float
     retain: Examples # what it has seen of the retain set
     members: np.ndarray = None # (m,) bool
 
+# %% ../nbs/27_estimators.ipynb #ac553484
 def _timed(recipe, data, rng, *about):
     "A fresh estimator fitted on data"
     seed,start = _seed(rng), time.perf_counter()
@@ -378,6 +400,7 @@ def _retrained(recipe, sets, index):
     seen = _seen(recipe, sets, rng)
     return _timed(recipe, seen, rng, seen)
 
+# %% ../nbs/27_estimators.ipynb #bd53a380
 @functools.lru_cache(maxsize=1)
 def _original(recipe, sets_file, index):
     sets,rng = read_sets(sets_file), np.random.default_rng(draw_seed(recipe.seed, 'original', index))
@@ -407,6 +430,7 @@ def _answers(recipe, model, data, name):
     if np.isfinite(z).all(): return z
     raise FloatingPointError(f'the model answers with numbers that are not finite on the {name} set')
 
+# %% ../nbs/27_estimators.ipynb #5303ea91
 def _right(z, y):
     "Accuracy of logits, or mean absolute error of numbers"
     return float(abs(z[:, 0] - y).mean() if z.shape[1] == 1 else (z.argmax(1) == y).mean())
@@ -414,12 +438,14 @@ def _right(z, y):
 # %% ../nbs/27_estimators.ipynb #c0de42fe
 _alone = threading.Lock() # numpy's global random numbers belong to one unit of a process at a time
 
+# %% ../nbs/27_estimators.ipynb #ba2ad824
 @dataclass(frozen=True)
 class EstimatorUnit(Job):
     "Describe one model to make"
     approach: str = ''
     index: int = 0 # the seed within its population
 
+# %% ../nbs/27_estimators.ipynb #c28e9eb7
 def run_estimator(
     recipe, # what makes the models
     sets_file, # file of the sets
@@ -437,6 +463,7 @@ def run_estimator(
     extra = {} if made.members is None else dict(members=made.members)
     _write(unit.path, about, forget=z['forget'], control=z['control'], **extra)
 
+# %% ../nbs/27_estimators.ipynb #02eef1b5
 def _made(recipe, sets_file, unit):
     if unit.approach == 'retain': return _retrained(recipe, read_sets(sets_file), unit.index)
     if unit.approach == 'original': return _original(recipe, sets_file, unit.index)
@@ -446,6 +473,7 @@ def _made(recipe, sets_file, unit):
 def _write(path, about, **arrays):
     with atomic(path) as tmp: np.savez(tmp, about=json.dumps(about), **arrays)
 
+# %% ../nbs/27_estimators.ipynb #bbb4fe06
 def read_estimator(
     path, # file of a unit
 ) -> tuple: # dict of arrays, dict with accuracies and seconds
@@ -456,6 +484,7 @@ def read_estimator(
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as e:
         raise ValueError(f'{path}: not a complete file of a model ({e})') from e
 
+# %% ../nbs/27_estimators.ipynb #5f85cfab
 def _is_whole(unit):
     "Tell whether a unit's file is there and whole; set aside one that is not"
     path = Path(unit.path)
@@ -474,6 +503,7 @@ def _write_sets(plan):
     with atomic(path) as tmp: np.savez(tmp, **arrays)
     return str(path)
 
+# %% ../nbs/27_estimators.ipynb #1aee99a5
 @functools.lru_cache(maxsize=1)
 def read_sets(
     path: str, # as written for the workers
@@ -489,6 +519,7 @@ def populations(self: EstimatorPlan):
     first = ['original'] if self.pool is not None else ['retain', 'original']
     return (*first, *self.methods)
 
+# %% ../nbs/27_estimators.ipynb #85fed856
 @patch
 def units(self: EstimatorPlan) -> list: # seed by seed, so that an original is fitted once for all methods
     "List all models of the plan"
@@ -496,6 +527,7 @@ def units(self: EstimatorPlan) -> list: # seed by seed, so that an original is f
     return [EstimatorUnit(str(folders[a]/f'{i:04d}.npz'), f'{a} {i}', approach=a, index=i)
             for i in range(self.n) for a in self.populations]
 
+# %% ../nbs/27_estimators.ipynb #1b1005ea
 @patch
 def recipe(self: EstimatorPlan):
     "Return what a worker needs besides the sets"
@@ -514,6 +546,7 @@ def count_workers(self: EstimatorPlan,
         'defined in a notebook or script, or without a name; put it into a module, or use 1')
     return wanted or (1 if own else cores())
 
+# %% ../nbs/27_estimators.ipynb #cd111392
 @patch
 def check_place(self: EstimatorPlan):
     "Refuse folders that cannot be written, and those of another experiment"
@@ -523,6 +556,7 @@ def check_place(self: EstimatorPlan):
         check_record(self.common, at.about, at.logits)
     if self.pool is not None: check_record(self.common, files(self.out).about, members_file(self.out))
 
+# %% ../nbs/27_estimators.ipynb #4a4e3d42
 @patch
 def files_of(self: EstimatorPlan,
     approach: str, # one of the plan's populations
@@ -551,6 +585,7 @@ def run_estimators(
     if failures: raise failed(failures, len(todo))
     return plan.out
 
+# %% ../nbs/27_estimators.ipynb #488717cd
 def _work(plan, todo, finished, executor, n, deadline):
     f = functools.partial(run_estimator, plan.recipe(), _write_sets(plan))
     ahead = 1000 if executor and not isinstance(executor, Inline) else 1 if n == 1 else 2*n
@@ -573,6 +608,7 @@ def _collect(plan, approach, found):
 # %% ../nbs/27_estimators.ipynb #bc9c8fe0
 def _kind(plan): return dict(kind='number' if plan.regression else 'classes')
 
+# %% ../nbs/27_estimators.ipynb #404e6a2b
 def _about(plan, approach, abouts):
     "How the models of an approach were made, and what readers of the record need to know of them"
     place = dict(title=approach.replace('_', ' ').capitalize(), order=plan.populations.index(approach))
@@ -581,6 +617,7 @@ def _about(plan, approach, abouts):
         originals='each', experiment=plan.common, versions=versions(), **asked,
         cost=dict(seconds=sum(a['seconds'] for a in abouts)))
 
+# %% ../nbs/27_estimators.ipynb #3548e5e3
 def _collect_runs(plan, arrays):
     "Write which candidates each run was trained on and forgot"
     write_members(plan.out, np.stack([a['members'] for a in arrays]))
