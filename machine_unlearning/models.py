@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Block', 'ResNet18', 'inner', 'wrapped_like', 'answering', 'unhooked', 'frozen_memory', 'into_training', 'unready',
-           'evaluating', 'laid_open', 'called', 'convolutions', 'head', 'start_from', 'put', 'load_weights',
-           'channels_last']
+           'evaluating', 'laid_open', 'called', 'convolutions', 'head', 'read_tensors', 'start_from', 'put',
+           'load_weights', 'channels_last']
 
 # %% ../nbs/14_models.ipynb #b60779b7
 import contextlib, torch
@@ -268,8 +268,10 @@ def _within(wrapped, x):
     return next(n for n,m in wrapped.named_modules() if m is layer), layer
 
 # %% ../nbs/14_models.ipynb #0339a596
-def _tensors(path):
-    "Name to tensor, from a file of safetensors or of torch's"
+def read_tensors(
+    path, # .safetensors, or what torch saved
+) -> dict: # name to tensor, on the CPU
+    "Read a state dict, also from a dict that holds one among other things; nothing in the file can run"
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f'{path}: no such file')
     safe = path.suffix == '.safetensors'
@@ -278,7 +280,17 @@ def _tensors(path):
     except Exception as e: # damaged bytes can fail in any way
         raise ValueError(f'{path}: not a file of weights ({" ".join(str(e).split())[:100]})') from e
     if not isinstance(found, dict): raise ValueError(f'{path}: expected tensors by name, found {type(found).__name__}')
-    return {k: v for k,v in found.items() if torch.is_tensor(v)}
+    return _state_dict(path, found)
+
+# %% ../nbs/14_models.ipynb #9881e850
+def _is_state_dict(value):
+    return isinstance(value, dict) and bool(value) and all(map(torch.is_tensor, value.values()))
+
+def _state_dict(path, found):
+    "The state dict in what was saved: the only one that is inside, or else the tensors themselves"
+    inside = [k for k,v in found.items() if _is_state_dict(v)]
+    if len(inside) > 1: raise ValueError(f'{path}: expected one state dict, found {", ".join(map(str, inside))}')
+    return {k: v for k,v in (found[inside[0]] if inside else found).items() if torch.is_tensor(v)}
 
 # %% ../nbs/14_models.ipynb #b2b02e07
 def _head_tensors(model, own, x):
@@ -295,7 +307,7 @@ def start_from(
     x, # (n, ...) input for one call, by which the head is found
 ) -> nn.Module: # the model
     "Load weights, but for a head of another shape, which stays fresh; `ValueError` names a tensor that does not fit"
-    given,own = _tensors(path), model.state_dict()
+    given,own = read_tensors(path), model.state_dict()
     fits = {k: given[k] for k,v in own.items() if k in given and given[k].shape == v.shape}
     if wrong := [k for k in own if k not in fits]:
         fresh = _head_tensors(model, own, x)
