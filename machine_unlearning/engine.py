@@ -25,6 +25,10 @@ class Job:
     after: str = None  # file of another job that is needed first
     weight: float = 1. # share of the work, to foresee the end
 
+    def done(self):
+        "Tell whether nothing is left to do"
+        return Path(self.path).is_file()
+
 # %% ../nbs/20_engine.ipynb #beae6941
 def _lock_of(path):
     path = Path(path)
@@ -81,7 +85,7 @@ def attempt(
     try:
         with _claimed(job.path) as mine:
             if not mine: return 'busy'
-            if Path(job.path).is_file(): return 'done'
+            if job.done(): return 'done'
             if time.time() >= deadline and not first: return 'paused'
             f(job, deadline)
     except Paused: return 'paused'

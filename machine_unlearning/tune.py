@@ -244,7 +244,7 @@ def _checked(trials, models, population, workers, time_budget):
 
 # %% ../nbs/53_tune.ipynb #bd3927da
 @lab_command
-@delegates(make_plan, but='approaches, originals, settings, n, design, pool, sham')
+@delegates(make_plan, but='approaches, originals, settings, n, design, pool, sham, original, keep_models')
 def mu_tune(
     approaches: str, # names separated by commas, or all
     trials: int = 20, # per approach

@@ -15,13 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from .core import atomic, check_file, write_json
 from .data import Data
-from .experiment import Experiment, Unit, own_memory
+from .experiment import Experiment, Unit
 from .identity import check_record, digest, plain
 from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
 from .layout import record_version, sham_folder, write_logits, write_members, write_metrics
 from .logits import first_slot
 from .models import load_weights
-from .plan import is_sham, method_of
+from .original import own_memory
+from .plan import is_sham, method_of, trained
 from .task import Split, Task
 from .unlearn import methods
 
@@ -145,6 +146,12 @@ def collect(
     measure = sets.forget.measure
     write_metrics(at.metrics, [*metric_columns(measure), f'control_{measure}', *costs], abouts)
 
+# %% ../nbs/23_units.ipynb #461a503e
+def _started(experiment, approach):
+    "The folder of the models that an approach unlearned from"
+    if approach in trained: return {}
+    return dict(started_from=experiment.folder_of('retain' if is_sham(approach) else 'original').name)
+
 # %% ../nbs/23_units.ipynb #9f2e1e00
 def _about(experiment, approach, abouts):
     "How the models of an approach were made, and what readers of the record need to know of them"
@@ -153,7 +160,8 @@ def _about(experiment, approach, abouts):
     return dict(schema=record_version, approach=name, **place, **kind, models=len(abouts),
         key=experiment.folder_of(approach).name, **experiment.recipe_of(approach), experiment=experiment.common,
         versions=abouts[0]['versions'], devices=sorted({a['device'] for a in abouts}),
-        cost={k: sum(a[k] for a in abouts) for k in costs}, **_asked(experiment, approach))
+        cost={k: sum(a[k] for a in abouts) for k in costs}, **_started(experiment, approach),
+        **_asked(experiment, approach))
 
 def _kind(experiment): return dict(kind='number' if experiment.task.regression else 'classes')
 

@@ -6,7 +6,7 @@
 __all__ = ['Levels', 'Population', 'planted', 'read_population', 'read_sham', 'write_planted', 'Pair', 'sample']
 
 # %% ../../nbs/audit/51_pair.ipynb #a5100004
-import hashlib, numpy as np, pandas as pd
+import hashlib, mmap, numpy as np, pandas as pd
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -94,6 +94,30 @@ def _count_distinct(p):
             answers = np.moveaxis(read_block(z, s)[:, 1:], 1, 0)
             for known,of_one in zip(prints, answers): known.update(of_one.tobytes())
     return len({known.digest() for known in prints})
+
+# %% ../../nbs/audit/51_pair.ipynb #4d5e59e2
+class _Place(NamedTuple):
+    "Where the numbers of a mapped file lie: another process maps it, instead of being sent a copy"
+    path: str
+    dtype: np.dtype
+    offset: int
+    shape: tuple
+    order: str
+
+    def map(self):
+        "Map it"
+        return np.memmap(self.path, self.dtype, 'r', self.offset, self.shape, self.order)
+
+def _place(z):
+    if not (isinstance(z, np.memmap) and isinstance(z.base, mmap.mmap)): return z # a part may start anywhere
+    return _Place(str(z.filename), z.dtype, z.offset, z.shape, 'C' if z.flags.c_contiguous else 'F')
+
+@patch
+def __getstate__(self: Population): return {k: _place(v) for k,v in self.__dict__.items()}
+
+@patch
+def __setstate__(self: Population, state):
+    self.__dict__.update({k: v.map() if isinstance(v, _Place) else v for k,v in state.items()})
 
 # %% ../../nbs/audit/51_pair.ipynb #1fa1f5db
 @patch(as_prop=True)
