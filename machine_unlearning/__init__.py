@@ -28,12 +28,13 @@ counts, ranks and resamples, and says in a sentence what was found.
     folder = mu.run(mu.Plan('data/mine', approaches=('finetune', 'hybrid'), n=20))
     mu.table(folder)                            # the study's metric and accuracies
     rows, examples, sets = mu.audit(folder)     # memory left, bounds, verdicts
+    mu.record('out', retained, dict(mine=unlearned), labels)    # a folder of outputs that were made elsewhere
     model, cost = mu.unlearn('finetune', model, request)
 '''
 
 # %% ../nbs/60_front.ipynb #9943deb3
 _names = dict(Plan='plan', run='population', table='attack', to_layout='logits', methods='unlearn') # name: its module
-_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result') # callable module: where its function lives
+_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result', record='record') # callable module: its function's
 
 class _Room(types.ModuleType):
     "A module that can be called like the function it is named after"
