@@ -34,7 +34,7 @@ counts, ranks and resamples, and says in a sentence what was found.
 
 # %% ../nbs/60_front.ipynb #9943deb3
 _names = dict(Plan='plan', run='population', table='attack', to_layout='logits', methods='unlearn') # name: its module
-_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result', record='record') # callable module: its function's
+_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result', record='record') # callable: its function's
 
 class _Room(types.ModuleType):
     "A module that can be called like the function it is named after"
