@@ -14,7 +14,7 @@ from pathlib import Path
 from . import train
 from .core import Failed, versions
 from .engine import Job, travels
-from .identity import architecture, content, digest, number, plain
+from .identity import architecture, content, digest, draw_seed, number, plain
 from .models import load_weights
 from .original import own_memory, read_original, sha256
 from .plan import Plan, check_settings, is_sham, method_of, task_of, trained
@@ -236,8 +236,7 @@ def seed_of(self: Experiment,
     index: int, # within its population
 ) -> int: # 0 to 2**63 - 1
     "Draw the seed of one model from the plan's seed, so that no two populations share random numbers"
-    h = hashlib.sha256(f'{self.plan.seed}/{approach}/{index}'.encode())
-    return int.from_bytes(h.digest()[:8], 'big') >> 1
+    return draw_seed(self.plan.seed, approach, index)
 
 # %% ../nbs/22_experiment.ipynb #eee78396
 @dataclass(frozen=True)
