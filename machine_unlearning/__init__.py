@@ -29,11 +29,15 @@ counts, ranks and resamples, and says in a sentence what was found.
     mu.table(folder)                            # the study's metric and accuracies
     rows, examples, sets = mu.audit(folder)     # memory left, bounds, verdicts
     model, cost = mu.unlearn('finetune', model, request)
+
+    network, card = mu.forget('finetune', 'mine:task', 'model.pt', examples='forget.txt', out='unlearned.safetensors')
+    network = mu.load(folder, 'retain', 3)      # a model of the population
 '''
 
 # %% ../nbs/60_front.ipynb #9943deb3
-_names = dict(Plan='plan', run='population', table='attack', to_layout='logits', methods='unlearn') # name: its module
-_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result') # callable module: where its function lives
+# names to their modules, and callable modules to where their functions live
+_names = dict(Plan='plan', run='population', load='kept', table='attack', to_layout='logits', methods='unlearn')
+_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result', forget='forget')
 
 class _Room(types.ModuleType):
     "A module that can be called like the function it is named after"

@@ -174,7 +174,7 @@ def test_settings_that_cannot_be(text, tmp_path, monkeypatch, capsys):
     assert e.value.code == 2 and err.count('\n') == 1 and 'settings' in err, err
     assert [p.name for p in tmp_path.rglob('*')] == ['s.json']
 
-@pytest.mark.parametrize('name', 'train_retain create_logits demo tune pretrain'.split())
+@pytest.mark.parametrize('name', 'train_retain create_logits demo tune pretrain forget'.split())
 def test_help_of_the_laboratory(name):
     "An example, and every character of an ascii terminal"
     env = os.environ | dict(COLUMNS='40', LC_ALL='C', PYTHONIOENCODING='ascii', PYTHONUTF8='0')
