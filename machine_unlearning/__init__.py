@@ -22,18 +22,21 @@ __doc__ = f'''{__doc__}
 From plan to unit: a `Plan` says which models are wanted; `Experiment(plan)` reads the task, splits the data once and
 knows everything that determines a model; its units are one model each; `run(plan)` hands them to an executor and
 writes the folder of logits. From folder to verdict: `layout` reads the files, `table(folder)` attacks, `audit(folder)`
-counts, ranks and resamples, and says in a sentence what was found.
+counts, ranks and resamples, and says in a sentence what was found. Estimators of scikit-learn and boosted trees have a
+plan of their own, `run_estimators(EstimatorPlan(…))`, which needs no torch.
 
     import machine_unlearning as mu
     folder = mu.run(mu.Plan('data/mine', approaches=('finetune', 'hybrid'), n=20))
     mu.table(folder)                            # the study's metric and accuracies
     rows, examples, sets = mu.audit(folder)     # memory left, bounds, verdicts
+    mu.record('out', retained, dict(mine=unlearned), labels)    # a folder of outputs that were made elsewhere
     model, cost = mu.unlearn('finetune', model, request)
 '''
 
 # %% ../nbs/60_front.ipynb #9943deb3
-_names = dict(Plan='plan', run='population', table='attack', to_layout='logits', methods='unlearn') # name: its module
-_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result') # callable module: where its function lives
+_names = dict(Plan='plan', run='population', table='attack', to_layout='logits', methods='unlearn',
+    EstimatorPlan='estimators', run_estimators='estimators') # name: its module
+_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result', record='record') # callable: its function's
 
 class _Room(types.ModuleType):
     "A module that can be called like the function it is named after"

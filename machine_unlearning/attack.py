@@ -265,8 +265,9 @@ def table(
 # %% ../nbs/30_attack.ipynb #48336f27
 def percent(
     share: float, # a fraction
-) -> str: # per cent with two digits
+) -> str: # per cent with two digits; '' for NaN
     "Format a share with two digits; 100.00 is kept for what is exactly 1"
+    if np.isnan(share): return ''
     return f'{min(100*share, 99.99) if share < 1 else 100*share:.2f}'
 
 # %% ../nbs/30_attack.ipynb #a39a4648

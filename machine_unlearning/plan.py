@@ -32,27 +32,33 @@ class Plan:
     forget: object = None      # share of D, number of examples, their indices or a file; None for the task's share
     seed: int = 0              # base of all seeds
     device: str = 'cpu'        # cpu, cuda, cuda:1, ... or mps
-    originals: str = 'each'    # `each` unlearned model has its own original, or `one` for all, as in the study
+    originals: str = None      # `each` unlearned model has its own original (None), or `one` for all, as in the study
     settings: dict = field(default_factory=dict) # approach to hyper-parameters that replace the task's
     imports: tuple = ()        # modules that define methods of your own; workers import them, too
     units: Path = None         # folder of the models, by default `units` in `out`; plans may share one
     design: str = 'retrained'  # compare with `retrained` models, or train runs on `halves` of a pool and forget them
     pool: object = None        # candidates of the halves: share of D, number of examples, their indices or a file
     sham: bool = False         # also ask retrained models to forget examples that nobody has seen
+    original: Path = None      # file of weights to unlearn from; None to train originals here
+    keep_models: bool = False  # also keep the weights of unlearned models, in `units`
 
     def __post_init__(self):
         for name,f in _forms.items(): object.__setattr__(self, name, f(getattr(self, name)))
         object.__setattr__(self, 'n', _whole('n', 1 if self.design == 'halves' else 2, most)(self.n))
+        object.__setattr__(self, 'originals', _originals(self.originals, self.original))
         self.register()
         _check_design(self)
         _check_approaches(self)
         for a,hp in self.settings.items(): check_settings(a, hp)
 
-    def register(self):
-        "Import the modules that define methods; `ValueError` names one that cannot be imported"
-        for m in self.imports:
-            try: importlib.import_module(m)
-            except ImportError as e: raise ValueError(f'imports: {m}: {e}') from e
+
+# %% ../nbs/21_plan.ipynb #b42b2ec1
+@patch
+def register(self: Plan):
+    "Import the modules that define methods; `ValueError` names one that cannot be imported"
+    for m in self.imports:
+        try: importlib.import_module(m)
+        except ImportError as e: raise ValueError(f'imports: {m}: {e}') from e
 
 # %% ../nbs/21_plan.ipynb #77f3c684
 def _whole(name, least, largest):
@@ -68,9 +74,14 @@ def _whole(name, least, largest):
 # %% ../nbs/21_plan.ipynb #5fdd3c0a
 def _names(value): return tuple(n for n in listed(value) if n) if isinstance(value, str) else tuple(value)
 
-def _originals(value):
+def _originals(value, original):
+    "How many originals there are: a file holds one"
+    if value is None: return 'each' if original is None else 'one'
     if value not in ('one', 'each'): raise ValueError(f'originals: expected one or each, found {value!r}')
-    return value
+    if original is None or value == 'one': return value
+    raise ValueError(f'originals: expected one, as all start from {original}, found each')
+
+def _path(value): return None if value is None else Path(value)
 
 def _design(value):
     if value not in ('retrained', 'halves'): raise ValueError(f'design: expected retrained or halves, found {value!r}')
@@ -113,8 +124,8 @@ def _array(name, value):
 most = 100_000 # models of each kind, more than anybody has trained: a slip of the finger should not fill a disk
 
 _forms = dict(out=Path, options=dict, approaches=_names, forget=functools.partial(_examples, 'forget'),
-    seed=_whole('seed', 0, 2**63 - 1), device=_device, originals=_originals, settings=dict, imports=_names,
-    units=lambda p: None if p is None else Path(p), design=_design, pool=functools.partial(_examples, 'pool'))
+    seed=_whole('seed', 0, 2**63 - 1), device=_device, settings=dict, imports=_names,
+    units=_path, original=_path, design=_design, pool=functools.partial(_examples, 'pool'))
 
 # %% ../nbs/21_plan.ipynb #cc1ca5d0
 reserved = 'baseline', 'retain', 'units', 'figures', 'tuning', 'sham' # folders and rows of tables that are no approach
@@ -124,10 +135,13 @@ def _check_approaches(plan):
     for a in plan.approaches:
         if check_name(a) in reserved: raise ValueError(f'approaches: {a} is a name that the library uses itself')
         if a not in methods: raise ValueError(f'expected an approach of {", ".join(methods)}, found {a!r}')
+    if plan.original is not None and 'original' in plan.approaches: raise ValueError(
+        f'approaches: {plan.original} is one original, expected none among the populations, found original')
 
 # %% ../nbs/21_plan.ipynb #47d0c33f
 _not_in_halves = dict( # field: its value without a word, and why no other fits
     forget=(None, 'each run draws what it forgets out of the pool; give pool'),
+    original=(None, 'each run trains an original of its own, on its half'),
     originals=('each', 'each run has an original of its own'),
     sham=(False, 'sham requests go to retrained models, of which there are none'))
 
@@ -212,13 +226,15 @@ def make_plan(
     seed: int = 0, # base of all seeds
     device: str = 'cpu', # cpu, cuda, cuda:1, ... or mps
     approaches: str = None, # names separated by commas, by default the study's eight; `all` the task allows
-    originals: str = 'each', # each unlearned model has its own original, or one for all, as in the study
+    originals: str = None, # each unlearned model has its own original (the default), or one for all, as in the study
     settings: str = None, # file of tuned settings, written by mu_tune
     imports: str = None, # modules that define methods of your own, separated by commas
     units: str = None, # folder of models shared with another experiment, by default `units` in `out`
     design: str = 'retrained', # compare with retrained models, or train on halves of a pool and forget them
     pool: str = None, # candidates in the design halves: number or share of training examples, or a file of indices
     sham: bool = False, # also ask retrained models to forget test examples, so that a method's drift shows
+    original: str = None, # unlearn from the weights in this file (.safetensors, .pt), not from originals trained here
+    keep_models: bool = False, # also keep the weights of unlearned models, for machine_unlearning.load
     **own # options that only this task has, such as the loss of face-age
 ) -> Plan:
     "Make a plan from the options of the commands; `ValueError` names one that cannot be"
@@ -226,7 +242,7 @@ def make_plan(
     options = {k: _in_range(k, v) for k,v in given.items() if v is not None}
     folder = out or Path('data')/task.replace(':', '-')
     plan = Plan(folder, task, options, (), n, forget, seed, device, originals, {}, imports or (), units, design,
-        _count(pool), sham)
+        _count(pool), sham, original, keep_models)
     return replace(plan, approaches=_asked(approaches, plan), settings=read_settings(settings) if settings else {})
 
 # %% ../nbs/21_plan.ipynb #f5a200bc
@@ -237,7 +253,8 @@ def _in_range(name, value): return check_range(name, value, 1, _largest[name]) i
 def _asked(approaches, plan):
     "Names of approaches from the option, each once"
     names = study_methods if approaches is None else [a for a in listed(approaches) if a]
-    every = tuple(dict.fromkeys(n for a in names for n in (methods if a == 'all' else [a])))
+    known = [n for n in methods if plan.original is None or n != 'original']
+    every = tuple(dict.fromkeys(n for a in names for n in (known if a == 'all' else [a])))
     if 'all' not in names or not task_of(plan).regression: return every
     return tuple(n for n in every if n not in methods or methods[n].regression)
 

@@ -7,22 +7,16 @@ __all__ = ['mu_pretrain']
 
 # %% ../nbs/54_pretrain.ipynb #ed73675c
 from fastcore.meta import delegates
-from safetensors.torch import save_file
-from .checkpoint import Checkpoint, stop_at
-from .core import atomic, check_file
-from .experiment import digest
+from .checkpoint import Checkpoint
+from .core import atomic
+from .engine import stop_at
+from .identity import digest
 from .options import lab_command
+from .original import new_file, write_weights
 from .plan import make_plan, task_of
 from .train import evaluate, fit, one_thread, seeded, supervised
 
 # %% ../nbs/54_pretrain.ipynb #057512bf
-def _new_file(out):
-    "The file to write, which must not exist"
-    path = check_file(out)
-    if path.suffix != '.safetensors': raise ValueError(f'{path}: expected a name that ends in .safetensors')
-    if path.exists(): raise ValueError(f'{path}: exists already and is not replaced')
-    return path
-
 def _kept(path, plan, time_budget):
     "The interrupted training of the same plan, or a new one"
     what = digest([plan.task, {k: str(v) for k,v in plan.options.items()}, plan.seed])
@@ -35,8 +29,10 @@ def _trained(plan, task, data, checkpoint):
                    objective=supervised(task.loss), checkpoint=checkpoint)
 
 # %% ../nbs/54_pretrain.ipynb #f516ac3c
+_not_here = 'approaches, originals, settings, imports, n, forget, out, units, design, pool, sham, original, keep_models'
+
 @lab_command
-@delegates(make_plan, but='approaches, originals, settings, imports, n, forget, out, units, design, pool, sham')
+@delegates(make_plan, but=_not_here)
 def mu_pretrain(
     out: str, # file to write, .safetensors
     time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)
@@ -44,12 +40,12 @@ def mu_pretrain(
 ):
     "Train a network on all examples, to start others from. Example: mu_pretrain w.safetensors --task face-age"
     stop_at(time_budget) # refused before anything is loaded
-    path,plan = _new_file(out), make_plan(approaches='', **kwargs)
+    path,plan = new_file(out), make_plan(approaches='', **kwargs)
     task,checkpoint = task_of(plan), _kept(path, plan, time_budget)
     data = (task.train + task.held_out).to(plan.device)
     path.parent.mkdir(parents=True, exist_ok=True)
     model = _trained(plan, task, data, checkpoint)
-    with atomic(path) as tmp: save_file({k: v.cpu().contiguous() for k,v in model.state_dict().items()}, tmp)
+    with atomic(path) as tmp: write_weights(tmp, model)
     checkpoint.path.unlink(missing_ok=True)
     quality = f'{evaluate(model, data, task.transform):.3g}', 'years wrong on average' if task.regression else 'right'
     print(f'{path}: trained on {len(data)} examples, of which it gets {" ".join(quality)}')

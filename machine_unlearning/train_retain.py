@@ -13,7 +13,7 @@ from .population import run
 
 # %% ../nbs/50_train_retain.ipynb #f142ae42
 @lab_command
-@delegates(make_plan, but='approaches, originals, settings, imports, design, pool, sham')
+@delegates(make_plan, but='approaches, originals, settings, imports, design, pool, sham, original, keep_models')
 def mu_train_retain(
     workers: int = None, # processes, by default one per core or GPU
     time_budget: float = None, # stop after so many seconds; the same command goes on (exit status 75 until all is done)

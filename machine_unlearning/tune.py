@@ -14,10 +14,10 @@ from fastcore.meta import delegates
 from pathlib import Path
 from .core import Failed, Paused, check_range, versions, write_json
 from .audit.scores import closeness
-from .checkpoint import stop_at
-from .engine import Job, check_workers, processes, work
+from .engine import Job, check_workers, processes, stop_at, work
 from .logits import to_layout
-from .experiment import Experiment, digest
+from .experiment import Experiment
+from .identity import digest
 from .options import check_asked, lab_command
 from .plan import Plan, make_plan
 from .population import answer, count_workers, populate
@@ -244,7 +244,7 @@ def _checked(trials, models, population, workers, time_budget):
 
 # %% ../nbs/53_tune.ipynb #bd3927da
 @lab_command
-@delegates(make_plan, but='approaches, originals, settings, n, design, pool, sham')
+@delegates(make_plan, but='approaches, originals, settings, n, design, pool, sham, original, keep_models')
 def mu_tune(
     approaches: str, # names separated by commas, or all
     trials: int = 20, # per approach

@@ -14,13 +14,15 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from .core import atomic, check_file, write_json
-from .data import Data
-from .experiment import Experiment, Unit, differences, digest, own_memory, plain
+from .data import Data, joined, parts_of
+from .experiment import Experiment, Unit
+from .identity import check_record, digest, plain
 from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
-from .layout import sham_folder, write_logits, write_members, write_metrics
+from .layout import record_version, sham_folder, write_logits, write_members, write_metrics
 from .logits import first_slot
-from .models import load_weights
-from .plan import is_sham, method_of
+from .models import inner, load_weights
+from .original import own_memory
+from .plan import is_sham, method_of, trained
 from .task import Split, Task
 from .unlearn import methods
 
@@ -62,7 +64,8 @@ def load_model(
     "Load the weights of a unit into the task's network"
     tensors,_ = read_unit(path, 'model.')
     model = replace(task, start=None).network()
-    return load_weights(model, {k.removeprefix('model.'): v for k,v in tensors.items()}).eval()
+    load_weights(inner(model), {k.removeprefix('model.'): v for k,v in tensors.items()})
+    return model.eval()
 
 # %% ../nbs/23_units.ipynb #d95bf200
 def _set_aside(path, why):
@@ -87,6 +90,16 @@ def whole_or_aside(
     except ValueError as e: _set_aside(path, e)
     return path.is_file()
 
+# %% ../nbs/23_units.ipynb #8d7fe524
+def _named(data):
+    "Tensors of a set by name: y, and x or several x.name"
+    return {f'x.{k}'.rstrip('.'): t for k,t in parts_of(data.x).items()} | dict(y=data.y)
+
+def _unnamed(tensors):
+    "The set of such tensors"
+    parts = {k[1:].removeprefix('.'): t for k,t in tensors.items() if k != 'y'}
+    return Data(joined(parts), tensors['y'])
+
 # %% ../nbs/23_units.ipynb #5b5232e5
 def write_sets(
     experiment: Experiment,
@@ -99,7 +112,8 @@ def write_sets(
         except ValueError as e: _set_aside(path, e)
         else: return path
     sets = dict(vars(experiment.sets), train=experiment.task.train)
-    write_unit(path, {f'{name}.{k}': getattr(d, k) for name,d in sets.items() for k in 'xy'}, {})
+    tensors = {f'{name}.{k}': t for name,d in sets.items() for k,t in _named(d).items()}
+    write_unit(path, tensors, {})
     read_sets.cache_clear() # what was mapped is the file that was set aside
     return path
 
@@ -111,7 +125,9 @@ def read_sets(
 ) -> tuple: # training set, split
     "Map the sets of an experiment into memory, or copy them to a GPU; kept until other sets are read"
     with safe_open(path, 'pt') as f:
-        def one(name): return Data(f.get_tensor(f'{name}.x'), f.get_tensor(f'{name}.y')).to(device)
+        def one(name):
+            mine = [k for k in f.keys() if k.partition('.')[0] == name]
+            return _unnamed({k.partition('.')[2]: f.get_tensor(k) for k in mine}).to(device)
         return one('train'), Split(*[one(name) for name in Split.__dataclass_fields__])
 
 # %% ../nbs/23_units.ipynb #fb04358d
@@ -144,14 +160,21 @@ def collect(
     measure = sets.forget.measure
     write_metrics(at.metrics, [*metric_columns(measure), f'control_{measure}', *costs], abouts)
 
+# %% ../nbs/23_units.ipynb #461a503e
+def _started(experiment, approach):
+    "The folder of the models that an approach unlearned from"
+    if approach in trained: return {}
+    return dict(started_from=experiment.folder_of('retain' if is_sham(approach) else 'original').name)
+
 # %% ../nbs/23_units.ipynb #9f2e1e00
 def _about(experiment, approach, abouts):
     "How the models of an approach were made, and what readers of the record need to know of them"
     name,kind = method_of(approach), _kind(experiment)
     place = dict(title=methods[name].title, order=list(methods).index(name)) if name in methods else {}
-    return dict(approach=name, **place, **kind, models=len(abouts), key=experiment.folder_of(approach).name,
-        **experiment.recipe_of(approach), experiment=experiment.common, versions=abouts[0]['versions'],
-        devices=sorted({a['device'] for a in abouts}), cost={k: sum(a[k] for a in abouts) for k in costs},
+    return dict(schema=record_version, approach=name, **place, **kind, models=len(abouts),
+        key=experiment.folder_of(approach).name, **experiment.recipe_of(approach), experiment=experiment.common,
+        versions=abouts[0]['versions'], devices=sorted({a['device'] for a in abouts}),
+        cost={k: sum(a[k] for a in abouts) for k in costs}, **_started(experiment, approach),
         **_asked(experiment, approach))
 
 def _kind(experiment): return dict(kind='number' if experiment.task.regression else 'classes')
@@ -174,7 +197,7 @@ def _collect_runs(experiment, paths):
     write_members(plan.out, torch.stack([read_unit(p, 'members')[0]['members'] for p in paths]))
     persons = {} if experiment.sets.forget.subject is None else dict(groups=groups)
     how = 'drawn at random' if isinstance(plan.pool, (int, float)) else 'as given'
-    write_json(files(plan.out).about, dict(design='halves', **_kind(experiment), runs=len(paths),
+    write_json(files(plan.out).about, dict(schema=record_version, design='halves', **_kind(experiment), runs=len(paths),
         candidates=len(groups), drawn=f'{how}, seed {plan.seed}', pool=experiment.forget.tolist(), **persons,
         experiment=experiment.common))
 
@@ -193,17 +216,9 @@ def check_out(
 ):
     "Refuse a folder that holds another experiment or somebody else's logits"
     out,halves = experiment.plan.out, experiment.groups is not None
-    _check_record(experiment, files(out).about, members_file(out) if halves else files(out).logits)
-    for at in (files_of(out, a) for a in experiment.plan.populations): _check_record(experiment, at.about, at.logits)
-
-def _check_record(experiment, path, data):
-    folder,about = path.parent, read_about(path.parent)
-    if not path.is_file():
-        if not data.exists(): return
-        raise ValueError(f'{data}: not written by this library and not replaced; choose another folder')
-    if not isinstance(about.get('experiment'), dict): raise ValueError(f'{path}: not the record of an experiment')
-    if differ := differences(about['experiment'], experiment.common):
-        raise ValueError(f'{folder}: holds an experiment with {"; ".join(differ)}; choose another folder')
+    check_record(experiment.common, files(out).about, members_file(out) if halves else files(out).logits)
+    for at in (files_of(out, a) for a in experiment.plan.populations):
+        check_record(experiment.common, at.about, at.logits)
 
 # %% ../nbs/23_units.ipynb #d881307f
 def is_larger(

@@ -60,7 +60,7 @@ def call(command, *args, cwd=None):
 def test_distributions_hold_what_they_need(built):
     sdist,wheel = built
     with tarfile.open(sdist) as tar: held = {n.partition('/')[2] for n in tar.getnames()}
-    data = {f'machine_unlearning/audit/{name}.json' for name in ('policy', 'verdict.schema')}
+    data = {f'machine_unlearning/{name}.json' for name in ('audit/policy', 'audit/verdict.schema', 'record.schema')}
     assert {'settings.ini', 'README.md', 'LICENSE', 'CITATION.cff', 'machine_unlearning/attack.py'} | data <= held
     with zipfile.ZipFile(wheel) as z:
         assert {'machine_unlearning/attack.py', 'machine_unlearning/unlearn/finetune.py'} | data <= set(z.namelist())

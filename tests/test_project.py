@@ -70,3 +70,7 @@ def test_links_to_files_of_the_repository():
 def test_audit_half_imports_no_torch(module):
     code = f'import sys, machine_unlearning.{module.partition("_")[2]}; sys.exit("torch" in sys.modules)'
     assert subprocess.run([sys.executable, '-c', code]).returncode == 0
+
+def test_estimators_import_neither_torch_nor_sklearn():
+    code = 'import sys, machine_unlearning.estimators; sys.exit(bool({"torch", "sklearn"} & set(sys.modules)))'
+    assert subprocess.run([sys.executable, '-c', code]).returncode == 0

@@ -7,6 +7,7 @@ __all__ = ['show', 'summary', 'mu_audit']
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #924eaf30
 import os, sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from .columns import ascii_words, decisive, interval_of, value_of, wrapped
 from .halves import of_halves
@@ -61,11 +62,12 @@ def _write(folder, rows, tables):
     print(f'table    {folder/"audit.csv"}')
     if tables: print(f'examples {folder/"audit_<approach>.csv"}')
 
-def _save_figures(*what):
-    "Draw; a command shows no window, so the backend of the shell does not matter"
+def _save_figures(executor, *what):
+    "Draw, and say where; a command shows no window, so the backend of the shell does not matter"
     if 'matplotlib' not in sys.modules: os.environ['MPLBACKEND'] = 'agg'
     from machine_unlearning.audit.figures import save_figures # takes a second, so not before it is needed
-    return save_figures(*what)
+    run = executor.map if isinstance(executor, ProcessPoolExecutor) else map
+    print(f'figures  {save_figures(*what, run=run)[0].parent}')
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #a464244a
 @command
@@ -85,9 +87,9 @@ def mu_audit(
     check_file(folder/'audit.csv')
     with side_by_side(len(chosen)) as executor:
         rows,tables,sets = audit(data_path, chosen, *levels, bar, executor, kind)
-    print('', summary(rows, levels), '', sep='\n', flush=True) # before anything is written, which may fail
-    _write(folder, rows, tables if examples else {})
-    if tables: print(f'figures  {_save_figures(data_path, rows, tables, sets, delta, folder, kind)[0].parent}')
+        print('', summary(rows, levels), '', sep='\n', flush=True) # before anything is written, which may fail
+        _write(folder, rows, tables if examples else {})
+        if tables: _save_figures(executor, data_path, rows, tables, sets, delta, folder, kind)
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #1779b43a
 if __name__ == '__main__' and globals().get('__spec__'): mu_audit.main()

@@ -212,21 +212,21 @@ def halves_panels(
 
 # %% ../../nbs/audit/55_figures.ipynb #ae12b38f
 def _figures(data_path, table, tables, sets, delta, kind):
-    "Draw one figure after the other, of approaches with enough models: matplotlib keeps what is open"
-    if of_halves(table):
-        yield 'halves', halves_panels(table)
-        return
+    "Name, function and arguments of the figures of approaches with enough models"
+    if of_halves(table): return [('halves', halves_panels, [table])]
     table = table[table.approach.isin(tables)]
-    if table.empty: return
-    yield 'forest', forest(table)
-    yield 'sets', accuracy_by_size(sets)
-    yield 'examples', per_example_distribution(tables)
-    if 'control_epsilon' in table: yield 'control', forget_against_control(table)
-    retain = read_outputs(data_path, None, kind)
+    if table.empty: return []
+    found = [('forest', forest, [table]), ('sets', accuracy_by_size, [sets])]
+    found.append(('examples', per_example_distribution, [tables]))
+    if 'control_epsilon' in table: found.append(('control', forget_against_control, [table]))
     for name in table.approach[table.approach != 'baseline']:
-        unlearn = read_outputs(data_path, name, kind)
         examples = three_examples(tables[name].epsilon.to_numpy())
-        yield f'trade_off_{name}', trade_off(retain, unlearn, name, delta, examples)
+        found.append((f'trade_off_{name}', _trade_off_of, [data_path, name, delta, examples, kind]))
+    return found
+
+def _trade_off_of(data_path, name, delta, examples, kind):
+    "Draw trade-off curves of an approach from its files, which are less to send than its logits"
+    return trade_off(*(read_outputs(data_path, n, kind) for n in (None, name)), name, delta, examples)
 
 # %% ../../nbs/audit/55_figures.ipynb #a8b90721
 def save_figures(
@@ -237,13 +237,18 @@ def save_figures(
     delta, # δ of ε̂, in [0, 1)
     out, # folder in which `figures` is made
     kind=None, # classes or number, None for what record.json says
+    run=map, # or the map of a `ProcessPoolExecutor`; matplotlib bears no threads
 ) -> list: # paths of the files
     "Draw and save all figures of an audit"
-    saved = []
-    with warnings.catch_warnings():
+    found = _figures(data_path, table, tables, sets, delta, kind)
+    paths = [Path(out)/'figures'/f'audit_{name}.png' for name,*_ in found]
+    return list(run(_save, paths, [draw for _,draw,_ in found], [what for *_,what in found]))
+
+def _save(path, draw, what):
+    "Draw and save one figure; matplotlib keeps what is open"
+    with warnings.catch_warnings(), atomic(path) as tmp:
         warnings.filterwarnings('ignore', 'Glyph .* missing') # a folder's name may have any letters
-        for name,fig in _figures(data_path, table, tables, sets, delta, kind):
-            saved.append(Path(out)/'figures'/f'audit_{name}.png')
-            with atomic(saved[-1]) as tmp: fig.savefig(tmp, dpi=150)
-            plt.close(fig)
-    return saved
+        fig = draw(*what)
+        fig.savefig(tmp, dpi=150)
+        plt.close(fig)
+    return path

@@ -6,7 +6,7 @@
 __all__ = ['Levels', 'Population', 'planted', 'read_population', 'read_sham', 'write_planted', 'Pair', 'sample']
 
 # %% ../../nbs/audit/51_pair.ipynb #a5100004
-import hashlib, numpy as np, pandas as pd
+import hashlib, mmap, numpy as np, pandas as pd
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -43,6 +43,7 @@ class Population:
     title: str = ''             # for readers; the name where it is empty
     by_lot: bool = False        # forget and control examples are a random split of one pool, as record.json says
     persons: dict = None        # forget and control to whom each example belongs, where record.json says it
+    answers: str = None         # what the logits were made from, where record.json says it
 
     @property
     def n(self):
@@ -94,6 +95,30 @@ def _count_distinct(p):
             for known,of_one in zip(prints, answers): known.update(of_one.tobytes())
     return len({known.digest() for known in prints})
 
+# %% ../../nbs/audit/51_pair.ipynb #4d5e59e2
+class _Place(NamedTuple):
+    "Where the numbers of a mapped file lie: another process maps it, instead of being sent a copy"
+    path: str
+    dtype: np.dtype
+    offset: int
+    shape: tuple
+    order: str
+
+    def map(self):
+        "Map it"
+        return np.memmap(self.path, self.dtype, 'r', self.offset, self.shape, self.order)
+
+def _place(z):
+    if not (isinstance(z, np.memmap) and isinstance(z.base, mmap.mmap)): return z # a part may start anywhere
+    return _Place(str(z.filename), z.dtype, z.offset, z.shape, 'C' if z.flags.c_contiguous else 'F')
+
+@patch
+def __getstate__(self: Population): return {k: _place(v) for k,v in self.__dict__.items()}
+
+@patch
+def __setstate__(self: Population, state):
+    self.__dict__.update({k: v.map() if isinstance(v, _Place) else v for k,v in state.items()})
+
 # %% ../../nbs/audit/51_pair.ipynb #1fa1f5db
 @patch(as_prop=True)
 def statistics(self: Population):
@@ -141,7 +166,13 @@ def part(
     "Take some of the models"
     cut = lambda z: None if z is None else np.concatenate([z[:, :1], z[:, 1:][:, models]], 1)
     metrics = {k: v[models] for k,v in self.metrics.items()}
-    return Population(name, cut(self.logits), cut(self.control), metrics, self.one, self.each)
+    made = dict(one=self.one, each=self.each, answers=self.answers)
+    return Population(name, cut(self.logits), cut(self.control), metrics, **made)
+
+@patch(as_prop=True)
+def probable(self: Population):
+    "Tell whether there are probabilities of classes behind the logits, not only a score of each example"
+    return not regression(self.logits) and self.answers not in ('scores', 'losses')
 
 # %% ../../nbs/audit/51_pair.ipynb #a5100006
 def _answers(y, n, lift, rng):
@@ -180,7 +211,8 @@ def read_population(
     originals,title = found.about.get('originals'), found.about.get('title') or ''
     one = approach is not None and (not said or originals == 'one')
     made = one, originals == 'each', title, bool(found.about.get('random_split')), _persons(data_path, found)
-    return Population(approach or 'retain', found.logits, found.control, found.metrics, *made)
+    answers = found.about.get('answers') or read_about(data_path).get('answers')
+    return Population(approach or 'retain', found.logits, found.control, found.metrics, *made, answers)
 
 def _persons(data_path, found):
     "Whom forget and control examples belong to; `ValueError` where not every example has a person"

@@ -6,9 +6,9 @@
 __all__ = ['pairs_of', 'bar', 'side_by_side', 'judge', 'audit', 'accuracies']
 
 # %% ../../nbs/audit/54_result.ipynb #a5100018
-import os, pandas as pd, sys
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+import multiprocessing, os, pandas as pd, signal, sys, threading
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from tqdm import tqdm
 from ..attack import passes, row_of
@@ -17,6 +17,7 @@ from .judge import few_row
 from .pair import Levels, Pair, read_population, read_sham
 from .row import audit_row
 from .verdict import finding, null_rows, verdict
+from ..core import Failed
 from ..layout import approaches, files, find_approach, read_members, read_record
 
 # %% ../../nbs/audit/54_result.ipynb #2e429517
@@ -56,12 +57,33 @@ def bar(approaches):
     "Show progress; a log file gets a line every 30 seconds at most"
     return tqdm(approaches, desc='audit', unit='approach', mininterval=.1 if sys.stderr.isatty() else 30)
 
+def _begin():
+    "Set up a forked worker: it ends with its parent, however that ends, and opens no window"
+    os.environ['MPLBACKEND'] = 'agg'
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_follow, daemon=True).start()
+
+def _follow():
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+def _executor(workers):
+    "Forked processes where that is safe, in a process without threads; else threads, which share one interpreter"
+    if not sys.platform.startswith('linux') or threading.active_count() > 1: return ThreadPoolExecutor(workers)
+    return ProcessPoolExecutor(workers, multiprocessing.get_context('fork'), _begin)
+
+@contextmanager
 def side_by_side(
     n: int, # approaches
 ): # a context: an executor, or None where it would not pay
     "Use the cores that this process may use"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    return ThreadPoolExecutor(min(cores, n+1)) if cores > 1 and n else nullcontext()
+    if cores == 1 or not n:
+        yield None
+        return
+    with _executor(min(cores, n+1)) as executor:
+        try: yield executor
+        except BrokenExecutor as e: raise Failed('a worker was killed, maybe for want of memory') from e
 
 # %% ../../nbs/audit/54_result.ipynb #44d72321
 def judge(

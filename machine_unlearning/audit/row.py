@@ -103,7 +103,7 @@ def _klom_row(scores, levels):
 # %% ../../nbs/audit/52_row.ipynb #1d1235de
 def _rmia_row(scores, pair):
     "Infer membership by comparison with control examples; this needs probabilities"
-    if pair.control is None or regression(pair.retain.logits): return {}
+    if pair.control is None or not all(pair.each('probable')): return {}
     there = pair.control.each('scores')
     j = sample(len(there[0]), pair.levels.seed)
     attack = rmia(*scores, *(x[j] for x in there), seed=pair.levels.seed)
@@ -183,9 +183,10 @@ def outputs_row(
     r,u = (x[i] for x in pair.each('scores'))
     if regression(pair.retain.logits):
         return dict(js=np.nan, agreement=np.nan, competition_f=np.nan, shift=abs(u.mean(1) - r.mean(1)).mean())
+    quality = dict(competition_f=forgetting_quality(competition_epsilon(r, u)))
+    if not all(pair.each('probable')): return dict(js=np.nan, agreement=np.nan) | quality
     near = outputs(*(z[i] for z in pair.each('logits')))
-    quality = forgetting_quality(competition_epsilon(r, u))
-    return dict(js=near.js.mean(), agreement=near.agreement.mean(), competition_f=quality)
+    return dict(js=near.js.mean(), agreement=near.agreement.mean()) | quality
 
 def tow_interval(
     retain: dict, # columns of a metrics.csv
@@ -204,8 +205,10 @@ def accuracy_row(
     quality: float, # the competition's F
 ) -> dict: # columns of the row
     "Compare the accuracies, and give the competition's final score"
-    if regression(pair.retain.logits): return dict.fromkeys(('tow', 'tow_low', 'tow_high', 'competition_score'), np.nan)
     retain,unlearn = pair.each('metrics')
+    known = [m.get(f'{part}_accuracy', np.nan) for m in (retain, unlearn) for part in ('retain', 'forget', 'test')]
+    if np.isnan(np.hstack(known)).any():
+        return dict.fromkeys(('tow', 'tow_low', 'tow_high', 'competition_score'), np.nan)
     likeness = tow_interval(retain, unlearn, pair.levels.alpha, pair.levels.seed)
     score = final_score(quality, *(_ratio(unlearn, retain, f'{part}_accuracy') for part in ('retain', 'test')))
     return dict(tow=likeness.value, tow_low=likeness.low, tow_high=likeness.high, competition_score=score)
