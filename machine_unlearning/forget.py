@@ -6,7 +6,7 @@
 __all__ = ['forget', 'mu_unlearn']
 
 # %% ../nbs/55_forget.ipynb #cec0b535
-import contextlib, datetime, functools, hashlib, tempfile, torch
+import contextlib, datetime, hashlib, tempfile, torch
 from dataclasses import asdict
 from fastcore.meta import delegates
 from pathlib import Path
