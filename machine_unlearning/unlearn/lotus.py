@@ -58,7 +58,7 @@ def _follow(request, teacher, temperature):
 def lotus(
     model, # the original's copy
     request: Request,
-    epochs=None, # at most, over the forget set and a part of the retain set; None takes the budget (5 of the paper's 100)
+    epochs=None, # at most, over forget set and a part of the retain set; None takes the budget (5 of the paper's 100)
     lr=1e-4, # learning rate of Adam
     alpha=8., # how fast the temperature grows with the surplus of accuracy
     unseen=.95, # the original's accuracy on examples that it never saw
