@@ -6,7 +6,7 @@
 __all__ = ['settled', 'run_unit', 'make_model', 'answer', 'judge_model', 'count_workers', 'run', 'populate']
 
 # %% ../nbs/24_population.ipynb #2bb6424b
-import concurrent.futures as cf, contextlib, copy, functools, math, os, threading, torch
+import concurrent.futures as cf, contextlib, functools, math, os, threading, torch
 from dataclasses import asdict, replace
 from pathlib import Path
 from .checkpoint import Checkpoint
