@@ -13,6 +13,7 @@ import numpy as np, torch
 import torch.nn.functional as F
 from dataclasses import dataclass
 from fastcore.basics import patch
+from .data import Inputs
 
 # %% ../nbs/11_augment.ipynb #8581e65e
 def shift_flip(
@@ -274,6 +275,7 @@ def __call__(self: Transform,
     x, # (n, ...) stored values
 ): # (n, ...) of type `dtype`, or tokens
     "Normalise stored values for the network"
+    if isinstance(x, Inputs): return x.each(self._part)
     if x.dtype == torch.int64 and not any(self.mean) and set(self.std) == {1.}: return x
     mean,std = _constants(self.mean, self.std, self.dtype, x.device, x.ndim)
     return (x.to(self.dtype) - mean)/std
@@ -292,3 +294,18 @@ def suited_to(self: Transform,
     found = copy.copy(self)
     object.__setattr__(found, 'dtype', dtype)
     return found
+
+# %% ../nbs/11_augment.ipynb #4a3d8e2e
+@patch
+def _part(self: Transform, t):
+    "One of several inputs: numbers in the type of the weights; tokens, masks and lengths as they are"
+    return t.to(self.dtype) if t.is_floating_point() or t.dtype == torch.uint8 else t
+
+@patch
+def check_inputs(self: Transform,
+    x, # tensor or `Inputs`
+):
+    "Refuse to normalise or augment several inputs: only their owner knows which of them are images"
+    changed = any(self.mean) or set(self.std) != {1.} or self.crop or self.flip or self.auto
+    if isinstance(x, Inputs) and changed: raise ValueError(
+        f'transform: several inputs are taken as they are, found {self}; augment the data, or inside the network')

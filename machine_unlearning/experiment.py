@@ -13,9 +13,10 @@ from fastcore.basics import patch
 from pathlib import Path
 from . import train
 from .core import Failed, versions
+from .data import parts_of
 from .engine import Job, travels
 from .identity import architecture, content, digest, draw_seed, number, plain
-from .models import load_weights
+from .models import answering, inner, load_weights
 from .original import own_memory, read_original, sha256
 from .plan import Plan, check_settings, is_sham, method_of, task_of, trained
 from .task import choose_forget, choose_sham, draw_half, groups_of, split
@@ -61,8 +62,10 @@ def check_data(self: Experiment):
     "Refuse examples and labels that are not finite"
     for name,data in dict(train=self.task.train, held_out=self.task.held_out).items():
         for k in 'xy':
-            if getattr(data, k).isfinite().all(): continue
+            if _finite(getattr(data, k)): continue
             raise Failed(f'{name}.{k}: expected finite numbers, found infinity or NaN')
+
+def _finite(x): return all(t.isfinite().all() for t in parts_of(x).values())
 
 # %% ../nbs/22_experiment.ipynb #4e7eddfb
 @patch
@@ -72,13 +75,15 @@ def ask(self: Experiment) -> tuple: # outputs of a network, bytes of its weights
     transform = self.task.transform.suited_to(model)
     train.check_batch(model, self.task.recipe)
     x,y = (v[:2].to(self.plan.device) for v in (transform(self.task.train.x[:2]), self.task.train.y))
-    if not x.isfinite().all(): raise Failed('transform: expected finite numbers for the network, found infinity or NaN')
+    if not _finite(x): raise Failed('transform: expected finite numbers for the network, found infinity or NaN')
     z = _answer(model, x)
     _check_outputs(z, x, self.task)
     _check_loss(self.task.loss, z, y)
     check(self.plan.approaches, model, x, self.task.regression)
     tensors = _kept(model)
-    _check_restored(load_weights(self.fresh(1), safetensors.torch.load(tensors)), z, x)
+    again = self.fresh(1)
+    load_weights(inner(again), safetensors.torch.load(tensors))
+    _check_restored(again, z, x)
     return z.shape[1], len(tensors)
 
 # %% ../nbs/22_experiment.ipynb #2b7de663
@@ -97,9 +102,10 @@ def fresh(self: Experiment,
 def _answer(model, x):
     "What a network in evaluation mode says, with the same random numbers every time"
     try:
-        with train.one_thread(), train.seeded(0): return model.eval()(x)
+        with train.one_thread(), train.seeded(0), answering(model): return model.eval()(x)
     except Exception as e: # whatever a network of the user's may raise
-        raise Failed(f'the network cannot answer {tuple(x.shape)} examples: {type(e).__name__}: {e}') from e
+        shape = ', '.join(f'{k} {tuple(t.shape)}'.strip() for k,t in parts_of(x).items())
+        raise Failed(f'the network cannot answer {shape} examples: {type(e).__name__}: {e}') from e
 
 # %% ../nbs/22_experiment.ipynb #6764479c
 def _check_outputs(z, x, task):
@@ -131,7 +137,7 @@ def _check_loss(loss, z, y):
 # %% ../nbs/22_experiment.ipynb #22ac3b3d
 def _kept(model):
     "The weights of a network as bytes of a file"
-    state = model.state_dict()
+    state = inner(model).state_dict()
     odd = [k for k,v in state.items() if not isinstance(v, torch.Tensor)]
     if odd: raise Failed(f'the network keeps {odd[0]}, which is no tensor')
     try: return safetensors.torch.save(own_memory(state))
@@ -162,7 +168,7 @@ def given(self: Experiment,
 def _bytes(data):
     "Digest of the examples and labels of a set"
     h = hashlib.sha256()
-    for t in (data.x, data.y): h.update(np.ascontiguousarray(t.numpy()))
+    for t in (*parts_of(data.x).values(), data.y): h.update(np.ascontiguousarray(t.numpy()))
     return h.hexdigest()[:12]
 
 @patch
@@ -205,7 +211,7 @@ _training = (train.fit, train.supervised, train.outputs, train.performance, trai
 def code(self: Experiment) -> dict: # hashes
     "Hash what functions and objects of the task do"
     found = {name: content(getattr(self.task, name), name=name) for name in ('loss', 'transform', 'model')}
-    return found | dict(network=architecture(self.fresh(0)), training=content(*_training, name='training'))
+    return found | dict(network=architecture(inner(self.fresh(0))), training=content(*_training, name='training'))
 
 # %% ../nbs/22_experiment.ipynb #37d664bd
 @patch

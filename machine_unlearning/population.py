@@ -14,6 +14,7 @@ from .core import versions
 from .data import Data
 from .engine import Inline, check_workers, cores, failed, paused, processes, stop_at, work
 from .experiment import Experiment, Unit
+from .models import inner
 from .plan import Plan, is_sham, method_of, trained
 from .train import Cost, evaluate, fit, one_thread, outputs, performance, seeded, supervised
 from .units import (check_out, check_place, collect, is_larger, load_model, read_sets, read_unit,
@@ -46,7 +47,7 @@ def run_unit(
         original = functools.partial(load_model, unit.after, experiment.task)
         found = read_sets(sets, experiment.plan.device)
         model,tensors,about = make_model(experiment, unit, *found, original, gen, checkpoint)
-    if unit.kept: tensors |= {f'model.{k}': v for k,v in model.state_dict().items()}
+    if unit.kept: tensors |= {f'model.{k}': v for k,v in inner(model).state_dict().items()}
     write_unit(unit.path, tensors, dict(key=Path(unit.path).parent.name, approach=unit.approach, seed=unit.index,
         device=_device(experiment.plan.device), versions=versions(), **about))
     checkpoint.path.unlink(missing_ok=True)

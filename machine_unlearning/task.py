@@ -15,9 +15,9 @@ from fastcore.basics import patch
 from pathlib import Path
 from . import data as datasets
 from .augment import Transform
-from .data import Data, random_forget, read_forget, split_control
+from .data import Data, parts_of, random_forget, read_forget, split_control
 from .faces import check_disjoint, class_weights, decades, faces, split_by_person
-from .models import ResNet18, start_from
+from .models import ResNet18, answering, start_from
 from .train import Recipe, WeightedCrossEntropy, l1, mse, paper, short
 from .vision import imagenet, resnet18
 
@@ -44,6 +44,7 @@ class Task:
         self.control = _size(self.control)
         _check_functions(self.model, self.loss)
         _check_sets(self.train, self.held_out)
+        self.transform.check_inputs(self.train.x)
         if not self.regression: _check_labels(self.train.y, self.held_out.y)
 
 # %% ../nbs/17_task.ipynb #b47b2875
@@ -64,10 +65,15 @@ def _check_sets(train, held_out):
     "Refuse sets that are empty or do not belong together"
     for name,data in dict(train=train, held_out=held_out).items():
         if not len(data): raise ValueError(f'{name}: expected at least 1 example, found none')
-    mine,other = [(tuple(d.x.shape[1:]), 'numbers' if d.regression else 'classes') for d in (train, held_out)]
+    mine,other = [(_shape(d.x), 'numbers' if d.regression else 'classes') for d in (train, held_out)]
     if mine == other: return
     raise ValueError(f'held_out: expected examples {mine[0]} with {mine[1]} as in the training set, '
         f'found {other[0]} with {other[1]}')
+
+def _shape(x):
+    "Shape of an example, or of its parts by name"
+    shapes = {k: tuple(t.shape[1:]) for k,t in parts_of(x).items()}
+    return shapes.get('', shapes)
 
 def _check_labels(*labels):
     "Refuse classes that are counted from 1"
@@ -92,7 +98,7 @@ def network(self: Task):
     "Make a network as it is before training; layers that find their size by themselves have seen an example"
     model,x = self.model(), self.train.x[:1]
     if any(isinstance(p, torch.nn.parameter.UninitializedTensorMixin) for p in model.parameters()):
-        with torch.no_grad(): model.eval()(self.transform(x))
+        with torch.no_grad(), answering(model): model.eval()(self.transform(x))
     return start_from(model, self.start, self.transform.suited_to(model)(x)) if self.start else model
 
 @patch

@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from .augment import Transform
 from .checkpoint import Checkpoint
 from .data import Data
-from .models import channels_last, load_weights
+from .models import answering, channels_last, into_training, load_weights, unready
 
 # %% ../nbs/16_train.ipynb #7d9ee3c1
 schedules = dict(
@@ -243,10 +243,10 @@ def fit(
     if state: _restore(state, model, opt, gen, cost)
     for batch,start in _steps(data, recipe, transform.suited_to(model), gen, speed, state):
         for group in opt.param_groups: group['lr'] = recipe.lr*recipe.factor(batch.done)
-        model.train(len(batch.y) > 1) # the statistics of a single example are no statistics
+        into_training(model, len(batch.y))
         if mode: mode(model)
         opt.zero_grad()
-        with _autocast(device, speed.bf16): loss = objective(network, batch)
+        with _autocast(device, speed.bf16), answering(model, network): loss = objective(network, batch)
         loss.backward()
         if adjust: adjust(model, opt, batch)
         opt.step()
@@ -271,9 +271,10 @@ def check_batch(
     model, # any network
     recipe: Recipe, # how it is to be trained
 ):
-    "Refuse a training on single examples where batch normalisation needs several"
-    if recipe.batch == 1 and any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in model.modules()):
-        raise ValueError('recipe: batch normalisation needs batches of at least 2 examples, found 1')
+    "Refuse a training on single examples where batch normalisation has no statistics to keep"
+    if recipe.batch == 1 and unready(model):
+        raise ValueError('recipe: batch normalisation needs batches of at least 2 examples '
+            f'or statistics it has collected, found neither in {type(model).__name__}')
 
 # %% ../nbs/16_train.ipynb #1a4f4b21
 def _steps(data, recipe, transform, gen, speed, state):
@@ -287,7 +288,8 @@ def _steps(data, recipe, transform, gen, speed, state):
             if step < begin: continue
             if step == begin and first < begin: gen.set_state(now)
             x = transform(x)
-            if speed.channels_last and x.ndim == 4: x = x.contiguous(memory_format=torch.channels_last)
+            image = torch.is_tensor(x) and x.ndim == 4
+            if speed.channels_last and image: x = x.contiguous(memory_format=torch.channels_last)
             yield Batch(x, y, i, step, each*recipe.epochs), start
 
 # %% ../nbs/16_train.ipynb #e5d001c7
@@ -327,7 +329,8 @@ def outputs(
     model.eval()
     if cost: cost.forward += len(data)
     ready = transform.suited_to(model)
-    with _autocast(data.y.device, bf16): return torch.cat([model(ready(x)).float() for x in data.x.split(batch)])
+    with _autocast(data.y.device, bf16), answering(model):
+        return torch.cat([model(ready(x)).float() for x in data.x.split(batch)])
 
 def logits(
     model, # any classifier

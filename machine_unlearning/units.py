@@ -14,13 +14,13 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from .core import atomic, check_file, write_json
-from .data import Data
+from .data import Data, joined, parts_of
 from .experiment import Experiment, Unit
 from .identity import check_record, digest, plain
 from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
 from .layout import record_version, sham_folder, write_logits, write_members, write_metrics
 from .logits import first_slot
-from .models import load_weights
+from .models import inner, load_weights
 from .original import own_memory
 from .plan import is_sham, method_of, trained
 from .task import Split, Task
@@ -64,7 +64,8 @@ def load_model(
     "Load the weights of a unit into the task's network"
     tensors,_ = read_unit(path, 'model.')
     model = replace(task, start=None).network()
-    return load_weights(model, {k.removeprefix('model.'): v for k,v in tensors.items()}).eval()
+    load_weights(inner(model), {k.removeprefix('model.'): v for k,v in tensors.items()})
+    return model.eval()
 
 # %% ../nbs/23_units.ipynb #d95bf200
 def _set_aside(path, why):
@@ -89,6 +90,16 @@ def whole_or_aside(
     except ValueError as e: _set_aside(path, e)
     return path.is_file()
 
+# %% ../nbs/23_units.ipynb #8d7fe524
+def _named(data):
+    "Tensors of a set by name: y, and x or several x.name"
+    return {f'x.{k}'.rstrip('.'): t for k,t in parts_of(data.x).items()} | dict(y=data.y)
+
+def _unnamed(tensors):
+    "The set of such tensors"
+    parts = {k[1:].removeprefix('.'): t for k,t in tensors.items() if k != 'y'}
+    return Data(joined(parts), tensors['y'])
+
 # %% ../nbs/23_units.ipynb #5b5232e5
 def write_sets(
     experiment: Experiment,
@@ -101,7 +112,8 @@ def write_sets(
         except ValueError as e: _set_aside(path, e)
         else: return path
     sets = dict(vars(experiment.sets), train=experiment.task.train)
-    write_unit(path, {f'{name}.{k}': getattr(d, k) for name,d in sets.items() for k in 'xy'}, {})
+    tensors = {f'{name}.{k}': t for name,d in sets.items() for k,t in _named(d).items()}
+    write_unit(path, tensors, {})
     read_sets.cache_clear() # what was mapped is the file that was set aside
     return path
 
@@ -113,7 +125,9 @@ def read_sets(
 ) -> tuple: # training set, split
     "Map the sets of an experiment into memory, or copy them to a GPU; kept until other sets are read"
     with safe_open(path, 'pt') as f:
-        def one(name): return Data(f.get_tensor(f'{name}.x'), f.get_tensor(f'{name}.y')).to(device)
+        def one(name):
+            mine = [k for k in f.keys() if k.partition('.')[0] == name]
+            return _unnamed({k.partition('.')[2]: f.get_tensor(k) for k in mine}).to(device)
         return one('train'), Split(*[one(name) for name in Split.__dataclass_fields__])
 
 # %% ../nbs/23_units.ipynb #fb04358d

@@ -15,7 +15,8 @@ from fastcore.basics import patch
 from ..augment import Transform
 from ..checkpoint import Checkpoint
 from ..data import Data
-from ..models import ResNet18, called, convolutions, head
+from ..models import ResNet18, answering, called, convolutions, head, inner, laid_open, unhooked
+from ..models import wrapped_like
 from ..train import Cost, Recipe, fit, l1, reducible, seeded, supervised
 
 # %% ../../nbs/unlearn/00_core.ipynb #4d79c8d5
@@ -78,7 +79,7 @@ def ask(self:Request,
 ) -> torch.Tensor: # (b, C)
     "Return what a network in evaluation mode says about a batch; counted, and no gradient goes there"
     self.cost.forward += len(x)
-    with torch.no_grad(): return teacher.eval()(x).float()
+    with torch.no_grad(), answering(teacher): return teacher.eval()(x).float()
 
 @patch
 def carve(self:Request,
@@ -173,7 +174,8 @@ def _check_range(method, name, kind, low, high):
 methods = {}
 study = 'Krähenmann et al., Forget with Precision, ETH Zürich'
 needed = dict(classes='labels that are classes', head='a trainable layer that makes the outputs',
-    layers='trainable convolutions or linear layers', convolutions='a trainable convolution', floats='float inputs')
+    layers='trainable convolutions or linear layers', convolutions='a trainable convolution',
+    floats='one tensor of float inputs')
 
 def method(
     title: str, # for people
@@ -203,7 +205,7 @@ def _has(need, model, x):
     if need == 'head':
         try: return _trainable(head(model, x)[1])
         except ValueError: return False
-    if need == 'floats': return x.is_floating_point()
+    if need == 'floats': return torch.is_tensor(x) and x.is_floating_point()
     found = convolutions(model, x) if need == 'convolutions' else called(model, x, layer_kinds)
     return any(_trainable(m) for _,m in found)
 
@@ -224,6 +226,9 @@ def _check_network(model):
     if any(isinstance(m, torch.jit.ScriptModule) for m in model.modules()):
         raise ValueError(f'{kind}: a scripted network cannot be copied and trained; give the network it was made from')
     if not _trainable(model): raise ValueError(f'{kind}: expected trainable weights, found none')
+    for n,m in model.named_modules():
+        if getattr(m, 'sparse', False): raise ValueError(f'{kind}: {n} ({type(m).__name__}) has sparse gradients, '
+            'which weight decay cannot use; make it with sparse=False')
 
 # %% ../../nbs/unlearn/00_core.ipynb #b58d492f
 def check(
@@ -242,11 +247,10 @@ def check(
 
 # %% ../../nbs/unlearn/00_core.ipynb #66c7d4c4
 def _copied(model):
-    "A copy of a network, without `DataParallel` around it"
-    try: model = copy.deepcopy(model)
+    "A copy of a network, without its wrapping"
+    try: return copy.deepcopy(inner(model))
     except RuntimeError as e: raise ValueError(f'{type(model).__name__}: cannot be copied: {e}; '
         'with weight_norm or spectral_norm of torch.nn.utils, use those of torch.nn.utils.parametrizations') from e
-    return model.module if isinstance(model, nn.DataParallel) else model
 
 def _same(a, b):
     "Tell whether two networks have equal tensors"
@@ -261,11 +265,12 @@ def _check_finite(model):
 
 # %% ../../nbs/unlearn/00_core.ipynb #995cd7f5
 def _answer(name, model, request, hp):
-    "Call a method; `FloatingPointError` names it"
+    "Call a method; errors name it"
     try:
-        model = methods[name].function(model, request, **hp)
+        with laid_open(model): model = unhooked(methods[name].function(model, request, **hp))
         _check_finite(model)
     except FloatingPointError as e: raise FloatingPointError(f'{name}: {e}') from e
+    except ValueError as e: raise ValueError(str(e) if str(e).startswith(name) else f'{name}: {e}') from e
     return model
 
 # %% ../../nbs/unlearn/00_core.ipynb #7d507c2c
@@ -291,4 +296,4 @@ def unlearn(
     request.cost = Cost()
     with request.cost.timed(): new = _answer(name, new, request, hp)
     if methods[name].reads and _same(old, new): warnings.warn(f'{name}: changed nothing; its settings select no weight')
-    return (nn.DataParallel(new, model.device_ids) if isinstance(model, nn.DataParallel) else new).eval(), request.cost
+    return wrapped_like(model, new).eval(), request.cost

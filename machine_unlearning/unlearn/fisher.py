@@ -12,6 +12,7 @@ from ..models import head
 from ..train import outputs
 from .core import Request, method
 from .gradients import importance
+from .weights import padding
 
 # %% ../../nbs/unlearn/30_fisher.ipynb #78534c3c
 def drawn_labels(
@@ -48,9 +49,10 @@ def fisher(
 ):
     "Add noise to every weight, the less the more the retain set depends on it, as Golatkar et al. do"
     last,weights = _last(model, request), {n: p for n,p in model.named_parameters() if p.requires_grad}
-    F = importance(model, drawn_labels(model, request.retain, request), request)
+    F,constant = importance(model, drawn_labels(model, request.retain, request), request), padding(model)
     with torch.no_grad():
         for n,p in weights.items():
             noise = torch.randn(p.shape, generator=request.gen).to(p)
+            if p in constant: noise[constant[p]] = 0
             p += (alpha*variance(F[n], p in last)).sqrt()*noise
     return model

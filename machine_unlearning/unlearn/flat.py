@@ -7,6 +7,7 @@ __all__ = ['uphill', 'project', 'uam']
 
 # %% ../../nbs/unlearn/36_flat.ipynb #4a8a8005
 import math, torch
+from ..models import put
 from ..train import per_epoch
 from .core import Request, cycle, method
 from .gradients import gradient
@@ -46,7 +47,7 @@ class _Perturbed:
     def restore(self, model):
         "Put back weights and buffers"
         with torch.no_grad():
-            for n,v in [*model.named_parameters(), *model.named_buffers()]: v.copy_(self.real[n])
+            for n,v in [*model.named_parameters(), *model.named_buffers()]: put(v, self.real[n])
 
 # %% ../../nbs/unlearn/36_flat.ipynb #388b55aa
 @method('Unlearning-aware minimisation (UAM)', paper='Kim et al., NeurIPS 2025', year=2025, budget=.115,

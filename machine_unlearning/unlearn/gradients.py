@@ -10,7 +10,7 @@ import contextlib, torch, torch.nn as nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parametrize
-from ..data import Data
+from ..data import Data, joined, parts_of
 from ..models import evaluating
 from .core import Request
 
@@ -68,11 +68,20 @@ def weight_gradients(
     return _mean(model, data, request, lambda: [w.value for w in weights])
 
 # %% ../../nbs/unlearn/02_gradients.ipynb #4a02b4ab
+def _places(model, weights):
+    "Places of weights in distinct modules, to names in `weights`; torch's own search meets a module once for each name"
+    names = {p: n for n,p in weights.items()}
+    own = [(f'{m}.{k}'.lstrip('.'), p) for m,module in model.named_modules()
+        for k,p in module.named_parameters(recurse=False, remove_duplicate=False)]
+    return {place: names[p] for place,p in own if p in names}
+
 def _together(model, weights, objective, x, y):
     "Gradients of a few examples at once"
-    weights = {n: p.detach() for n,p in weights.items()}
-    def single(weights, x, y): return objective(functional_call(model, weights, (x[None],)), y[None])
-    return vmap(grad(single), in_dims=(None, 0, 0))(weights, x, y)
+    places,weights = _places(model, weights), {n: p.detach() for n,p in weights.items()}
+    def single(weights, parts, y):
+        inside = {place: weights[n] for place,n in places.items()}
+        return objective(functional_call(model, inside, (joined(parts)[None],), tie_weights=False), y[None])
+    return vmap(grad(single), in_dims=(None, 0, 0))(weights, parts_of(x), y)
 
 def _one_by_one(model, weights, objective, x, y):
     "The same, one after the other"

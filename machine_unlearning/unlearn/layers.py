@@ -19,9 +19,11 @@ def layers(
     "List the layers of a network in the order of their calls, each with its normalisation"
     def stateful(m): return isinstance(m, norms) or any(True for _ in m.parameters(recurse=False))
     found = [m for _,m in called(model, x, nn.Module) if stateful(m)]
+    inside = {m: [i for i in m.modules() if i is not m and i in found] for m in found}
+    adapted = {i for parts in inside.values() if len(parts) == 1 for i in parts}
     groups = []
     for m in found:
-        if any(inner is not m and inner in found for inner in m.modules()): continue # a container
+        if len(inside[m]) > 1 or m in adapted: continue # a container of layers, or a layer inside an adapter
         if groups and isinstance(m, norms): groups[-1].append(m)
         else: groups.append([m])
     return groups

@@ -11,7 +11,7 @@ from ..models import head
 from ..train import supervised
 from .core import Request, method
 from .targets import class_weighted
-from .weights import kernels, normalisation, renew
+from .weights import kernels, normalisation, padding, renew
 
 # %% ../../nbs/unlearn/18_noise.ipynb #46218dc7
 def gaussian(
@@ -53,9 +53,12 @@ def _choices(model, tensors, gen):
     return [[others[i] for i in torch.randperm(len(others), generator=gen)[:tensors]] for _ in range(5)], set(others)
 
 @torch.no_grad()
-def _shake(weights, std, gen):
-    "Add Gaussian noise to parameters"
-    for w in weights: w += gaussian(w, std, gen)
+def _shake(weights, std, gen, constant):
+    "Add Gaussian noise to parameters, but for what is constant in them"
+    for w in weights:
+        added = gaussian(w, std, gen)
+        if w in constant: added[constant[w]] = 0
+        w += added
 
 # %% ../../nbs/unlearn/18_noise.ipynb #ecf7a9f5
 @method('Repeated noise injection (RNI)', reads=['retain'], paper='Team Sun, NeurIPS 2023 unlearning competition',
@@ -86,5 +89,5 @@ def rni(
         now,following = (turn(step, batch) for step in (batch.step, batch.step+1))
         if following == now: return
         opt.state.clear()
-        if following < 5: _shake(chosen[following][:round(share*tensors)], noise, request.gen)
+        if following < 5: _shake(chosen[following][:round(share*tensors)], noise, request.gen, padding(model))
     return request.train(model, request.retain, epochs or request.epochs, lr, adjust=adjust, after=after, batch=batch)

@@ -7,6 +7,7 @@ __all__ = ['prune_globally', 'entropy', 'to_half', 'prmq']
 
 # %% ../../nbs/unlearn/20_quantise.ipynb #900e540d
 import copy, math, torch
+from ..models import frozen_memory, put
 from .core import Request, method
 from .targets import class_weighted
 from .weights import layer_weights, uniform
@@ -36,9 +37,9 @@ def to_half(
     model, # changed in place
 ):
     "Round what was trained to half precision; values beyond its range become its largest"
-    largest = torch.finfo(torch.half).max
-    tensors = [p for p in model.parameters() if p.requires_grad] + [b for b in model.buffers() if b.is_floating_point()]
-    for t in tensors: t.copy_(t.clamp(-largest, largest).half())
+    largest,still = torch.finfo(torch.half).max, {b for m in frozen_memory(model) for b in m.buffers(recurse=False)}
+    buffers = [b for b in model.buffers() if b.is_floating_point() and b not in still]
+    for t in [p for p in model.parameters() if p.requires_grad] + buffers: put(t, t.clamp(-largest, largest).half())
 
 # %% ../../nbs/unlearn/20_quantise.ipynb #82f1a055
 @method('Prune-reinit-match-quantise (PRMQ)', reads=['retain', 'teacher'],

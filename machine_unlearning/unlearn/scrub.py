@@ -9,6 +9,7 @@ __all__ = ['distance', 'rounds', 'scrub', 'validation', 'scrub_r']
 import copy, torch
 from dataclasses import replace
 from ..data import split_control
+from ..models import load_weights
 from ..train import evaluate
 from .core import Request, method
 from .targets import divergence
@@ -106,5 +107,4 @@ def scrub_r(
     for model in rounds(model, smaller, epochs, lr, max_epochs, alpha, gamma, temperature, forget_batch):
         kept[_error(model, request.forget, request)] = {k: v.clone() for k,v in model.state_dict().items()}
     reference = lost + (1-lost)*_error(model, held, request) if held else 1.
-    model.load_state_dict(kept[min(kept, key=lambda e: abs(e-reference))])
-    return model
+    return load_weights(model, kept[min(kept, key=lambda e: abs(e-reference))])

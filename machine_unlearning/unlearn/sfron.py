@@ -7,6 +7,7 @@ __all__ = ['weighted', 'salient', 'climb', 'sfron']
 
 # %% ../../nbs/unlearn/33_sfron.ipynb #af531446
 import math, torch
+from ..models import into_training
 from ..train import per_epoch
 from .core import Request, cycle, method, random_part
 from .gradients import importance
@@ -81,14 +82,14 @@ def sfron(
         if batch.step % every: return request.loss(model(batch.x), batch.y)
         x,y = request.look(forget, order[batch.step//every])
         request.cost.trained += len(y)
-        model.train(len(y) > 1)
+        into_training(model, len(y))
         strength = ascent*(1 + math.cos(math.pi*batch.done))/2
         return -strength*weighted(request.loss(model(x), y, reduction='none'), temper)
     def adjust(model, opt, batch):
         if batch.step % every: return
         _keep(opt)
         climb(model, opt, masks, longest)
-        model.train(len(batch.y) > 1)
+        into_training(model, len(batch.y))
         request.loss(model(batch.x), batch.y).backward()
     def after(model, opt, batch):
         if not (batch.step + 1) % every or batch.step + 1 == batch.steps: _return(opt, slow)
