@@ -25,7 +25,7 @@ def one(make, x, y, seed):
         plan = EstimatorPlan(tmp, make, x, y, dict(delete=delete), n=12, forget=60, held_out=.4, seen=.8, seed=seed)
         return audit(run_estimators(plan))[0]
 
-def main(repeats=20, out=Path(__file__).resolve().parent.parent/'data'/'results'/'exact_deletion.csv'):
+def main(repeats=9, out=Path(__file__).resolve().parent.parent/'data'/'results'/'exact_deletion.csv'):
     "Audit every problem so many times"
     found = []
     for seed in range(int(repeats)):
