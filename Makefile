@@ -27,6 +27,7 @@ site-check: docs
 	$(BIN)/python tools/check_site.py
 
 test: docs
+	$(BIN)/python -m compileall -q machine_unlearning # once, and not in every process where Python is told to write no bytecode
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 
 bench: venv

@@ -25,6 +25,8 @@ def _option(p, name, param, comment):
     comment,default = comment.replace('%', '%%'), param.default
     if default is param.empty: p.add_argument(name, type=param.annotation, help=comment)
     elif param.annotation is bool: p.add_argument('--' + name.replace('_', '-'), action='store_true', help=comment)
+    elif param.annotation is list:
+        p.add_argument('--' + name.replace('_', '-'), action='append', default=[], help=comment)
     else:
         shown = '' if default is None else f' (default: {default})'
         p.add_argument('--' + name.replace('_', '-'), type=param.annotation, default=default, help=comment + shown)

@@ -87,7 +87,7 @@ _written = dict( # for people and other programs
     devices=_texts, cost=_of('object', additionalProperties=_of('number', minimum=0)), design=dict(const='halves'),
     runs=_of('integer', minimum=1), candidates=_of('integer', minimum=2), drawn=_of('string'), pool=_list,
     groups=_of(['object', 'array']), copies=_of('integer', minimum=1), counted_as=_of('number', exclusiveMinimum=0),
-    classes=_of('array', items=_of(['string', 'number'])),
+    classes=_texts,
     files=_of('array', items=_of('object', required=['file', 'sha256'], properties=_file)))
 
 def record_schema() -> dict:

@@ -1,4 +1,4 @@
-import multiprocessing, os
+import os
 from pathlib import Path
 import pytest
 
@@ -6,8 +6,12 @@ root = Path(__file__).resolve().parent.parent
 os.environ.setdefault('MU_SHARED', str(root.parent/'shared'))
 os.environ['TQDM_DISABLE'] = '1'
 
-context = multiprocessing.get_context('forkserver') # imports what all processes need once, and forks them from there
-context.set_forkserver_preload(['torch', 'pandas', 'seaborn', 'scipy.stats', 'sklearn.datasets', 'nbdev.test', 'fastcore.test'])
+long = ('unlearn/index', '05_anywhere', 'test_demo', '00_start', '16_train', '51_create_logits', '52_demo', '50_train_retain',
+    '24_population', '04_colab', '02_your_method', '63_judge', '31_halves', '30_exact', 'test_dask', 'test_kernel')
+
+def pytest_collection_modifyitems(items):
+    "Begin with what takes longest, so that no worker is left with it at the end"
+    items.sort(key=lambda item: not any(name in item.nodeid for name in long))
 
 @pytest.fixture
 def shared():

@@ -1,26 +1,10 @@
 "Commands as users run them: good input gives the numbers, bad input one line and exit status 2, with nothing written."
-import json, os, re, subprocess, sys, tempfile
-from importlib import metadata
+import json, os, re, subprocess, sys
 from pathlib import Path
 import numpy as np, pandas as pd
 import pytest
-from conftest import context
+from forked import run
 from machine_unlearning.page import Page
-
-def script(args, cwd, out, err):
-    "What a console script does, with its output in files"
-    for path,stream in (out, 1), (err, 2): os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
-    os.chdir(cwd)
-    sys.argv = args
-    metadata.entry_points(group='console_scripts')[args[0]].load()()
-
-def run(*args, cwd='.'):
-    "A console script in a process of its own, which starts with the usual imports done"
-    with tempfile.TemporaryDirectory() as tmp:
-        files = [Path(tmp)/n for n in ('out', 'err')]
-        process = context.Process(target=script, args=([str(a) for a in args], cwd, *files))
-        process.start(); process.join()
-        return subprocess.CompletedProcess(args, process.exitcode, *(f.read_text() for f in files))
 
 @pytest.fixture
 def records(tmp_path):
@@ -174,7 +158,7 @@ def test_settings_that_cannot_be(text, tmp_path, monkeypatch, capsys):
     assert e.value.code == 2 and err.count('\n') == 1 and 'settings' in err, err
     assert [p.name for p in tmp_path.rglob('*')] == ['s.json']
 
-@pytest.mark.parametrize('name', 'train_retain create_logits demo tune pretrain'.split())
+@pytest.mark.parametrize('name', 'train_retain create_logits demo tune pretrain forget'.split())
 def test_help_of_the_laboratory(name):
     "An example, and every character of an ascii terminal"
     env = os.environ | dict(COLUMNS='40', LC_ALL='C', PYTHONIOENCODING='ascii', PYTHONUTF8='0')
