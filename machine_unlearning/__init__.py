@@ -31,12 +31,16 @@ plan of their own, `run_estimators(EstimatorPlan(…))`, which needs no torch.
     rows, examples, sets = mu.audit(folder)     # memory left, bounds, verdicts
     mu.record('out', retained, dict(mine=unlearned), labels)    # a folder of outputs that were made elsewhere
     model, cost = mu.unlearn('finetune', model, request)
+
+    network, card = mu.forget('finetune', 'mine:task', 'model.pt', examples='forget.txt', out='unlearned.safetensors')
+    network = mu.load(folder, 'retain', 3)      # a model of the population
 '''
 
 # %% ../nbs/60_front.ipynb #9943deb3
-_names = dict(Plan='plan', run='population', table='attack', to_layout='logits', methods='unlearn',
+_names = dict(Plan='plan', run='population', load='kept', table='attack', to_layout='logits', methods='unlearn',
     EstimatorPlan='estimators', run_estimators='estimators') # name: its module
-_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result', record='record') # callable: its function's
+_rooms = dict(attack='attack', unlearn='unlearn', audit='audit.result', record='record',
+    forget='forget') # callable: its function's
 
 class _Room(types.ModuleType):
     "A module that can be called like the function it is named after"

@@ -98,15 +98,15 @@ def floats(
     if wrong is not None: raise ValueError(f'{name}: expected numbers, found {wrong[:60]!r}')
     return np.array([_float(c) for c in cells])
 
-# %% ../nbs/03_arrays.ipynb #29b31723
+# %% ../nbs/03_arrays.ipynb #2fc5f1c0
 def _is_head(rows):
-    "Whether the first row names the columns: a word above numbers, or above words of which it is none"
-    if not all(map(_is_number, rows[0])): return any(
-        not _is_number(c) and (all(_is_number(r[i]) for r in rows[1:]) or c not in [r[i] for r in rows[1:]])
-        for i,c in enumerate(rows[0])) and len(rows) > 1
-    if rows[0][0] == '' and len(rows[0]) > 1: return True # the classes 0, 1, … of pandas, beside its index
-    counted = len(rows[0]) > 1 and rows[0] == [str(i) for i in range(len(rows[0]))] # and without it
-    return counted and any('.' in c for r in rows[1:] for c in r)
+    "Whether the first row names the columns: words that no other row has, or numbers that only count the columns"
+    first,rest = rows[0], {c for r in rows[1:] for c in r}
+    words = [c for c in first if not _is_number(c)]
+    if words: return bool(rest) and not set(words) & rest
+    if first[0] == '' and len(first) > 1: return True # 0, 1, … of pandas, beside its index
+    counted = len(first) > 1 and first == [str(i) for i in range(len(first))] # and without it
+    return counted and (len(first) > 2 or any('.' in c for c in rest))
 
 # %% ../nbs/03_arrays.ipynb #bcfa362a
 def counts(
@@ -135,7 +135,7 @@ def split_table(
 # %% ../nbs/03_arrays.ipynb #089d8926
 _truth = 'label', 'labels', 'target', 'class', 'y', 'y_true', 'truth', 'seed'
 
-# %% ../nbs/03_arrays.ipynb #88f75191
+# %% ../nbs/03_arrays.ipynb #9f097433
 def table_array(
     head, # names of columns, or ()
     columns, # arrays, one for each column, or texts
@@ -145,9 +145,11 @@ def table_array(
     said = next((h for h in head if h.lower() in _truth), None)
     if said and len(columns) > 1:
         raise ValueError(f'{name}: expected outputs only, found a column {said}; leave it out')
-    if len(columns) == 1 and not all(map(_is_number, columns[0])):
-        return Array(np.array(columns[0]), columns=tuple(head), file=name)
+    if not any(_is_number(c) for column in columns for c in column): # names
+        words = np.stack([np.array(c) for c in columns], 1)
+        return Array(words[:, 0] if len(columns) == 1 else words, columns=tuple(head), file=name)
     z = np.stack([floats(c, name) for c in columns], 1)
+    if all(c.lstrip('+-').isdigit() for column in columns for c in column): z = z.astype(int) # labels, as a rule
     return Array(z[:, 0] if z.shape[1] == 1 else z, columns=tuple(head), file=name)
 
 # %% ../nbs/03_arrays.ipynb #8528a4cc

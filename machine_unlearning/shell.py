@@ -9,14 +9,14 @@ __all__ = []
 import functools, importlib, sys
 
 # %% ../nbs/61_shell.ipynb #755c297d
-_lab = 'train_retain create_logits demo tune pretrain'.split()
+_lab = {name: name for name in 'train_retain create_logits demo tune pretrain'.split()} | dict(unlearn='forget')
 
 def _start(
-    name: str, # of a module with a command
+    name: str, # of a command, without mu_
     argv=None, # arguments; None for those of the shell
 ):
     "Run a command; without the packages of the laboratory, say so and exit with status 2"
-    try: module = importlib.import_module(f'machine_unlearning.{name}')
+    try: module = importlib.import_module(f'machine_unlearning.{_lab[name]}')
     except ModuleNotFoundError as e:
         wanted = "pip install 'machine_unlearning[lab]'"
         sys.exit(_says(f'mu_{name}: needs the laboratory, and {e.name} is not installed: {wanted}'))
@@ -29,6 +29,6 @@ def _says(line):
 
 # %% ../nbs/61_shell.ipynb #4fb836fb
 def __getattr__(name):
-    module = name.removeprefix('mu_')
-    if name == module or module not in _lab: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return functools.partial(_start, module)
+    short = name.removeprefix('mu_')
+    if name == short or short not in _lab: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return functools.partial(_start, short)

@@ -168,11 +168,11 @@ for name in sys.argv[1:]:
 def test_help_of_the_laboratory():
     "An example, and every character of an ascii terminal"
     env = os.environ | dict(COLUMNS='40', LC_ALL='C', PYTHONIOENCODING='ascii', PYTHONUTF8='0')
-    names = 'train_retain create_logits demo tune pretrain'.split()
+    names = 'train_retain create_logits demo tune pretrain forget'.split()
     r = subprocess.run([sys.executable, '-c', helps, *names], env=env, capture_output=True, text=True)
     said = [' '.join(text.split()) for text in r.stdout.split('\f')]
     assert r.returncode == 0 and said.pop() == '' and len(said) == len(names), r.stderr
-    for name,text in zip(names, said): assert f'Example: mu_{name}' in text and '--task face-age' in text
+    for name,text in zip(names, said): assert f'Example: mu_{dict(forget="unlearn").get(name, name)}' in text and '--task face-age' in text
 
 @pytest.fixture
 def auditable(tmp_path):

@@ -100,7 +100,7 @@ def test_the_audit_needs_no_torch(wheel, record, tmp_path):
     r = call(wheel/'python', '-c', short, record, cwd=tmp_path)
     assert r.stdout.split(maxsplit=1)[0] == '2', r.stderr
 
-@pytest.mark.parametrize('name', ['demo', 'train_retain', 'create_logits', 'tune', 'pretrain'])
+@pytest.mark.parametrize('name', ['demo', 'train_retain', 'create_logits', 'tune', 'pretrain', 'unlearn'])
 def test_laboratory_commands_say_what_is_missing(wheel, tmp_path, name):
     r = call(wheel/f'mu_{name}', cwd=tmp_path)
     assert r.returncode == 2 and r.stdout == '' and "machine_unlearning[lab]" in r.stderr and len(r.stderr.splitlines()) == 1

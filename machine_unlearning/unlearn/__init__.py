@@ -14,6 +14,7 @@ from . import finetune, poison, hybrid, pruning, activation_reset # the study
 from . import msg, transpose, noise, contrast, quantise, distil # the NeurIPS-2023 competition
 from . import neggrad, labels, sparse, scrub, teachers, layers, boundary
 from . import dampening, fisher, influence, jit, sfron, amun, negmerge, flat, mis
+from . import distance, delete, rurk, lotus, hamu # of 2025 and 2026
 
 _all_ = ['Method', 'Request', 'check', 'check_regression', 'method', 'methods', 'unlearn']
 
