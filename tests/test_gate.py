@@ -201,7 +201,12 @@ class Hidden:
         if name.partition('.')[0] == 'torch': raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, Hidden())
 '''
-    for name in 'mu_gate', 'mu_seal', 'mu_judge':
-        module,call = scripts[name].split(':')
-        r = subprocess.run([sys.executable, '-c', f'{hide}import importlib; importlib.import_module({module!r}).{call}(["--help"])'], capture_output=True, text=True)
-        assert r.returncode == 0 and f'Example: {name}' in ' '.join(r.stdout.split()), r.stderr
+    show = '''import contextlib, importlib, operator
+for module,call in calls:
+    with contextlib.suppress(SystemExit): operator.attrgetter(call)(importlib.import_module(module))(['--help'])
+'''
+    names = 'mu_gate', 'mu_seal', 'mu_judge'
+    calls = [scripts[name].split(':') for name in names]
+    r = subprocess.run([sys.executable, '-c', f'{hide}calls = {calls}\n{show}'], capture_output=True, text=True)
+    said = ' '.join(r.stdout.split())
+    assert r.returncode == 0 and all(f'Example: {name}' in said for name in names), r.stderr

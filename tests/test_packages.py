@@ -17,23 +17,28 @@ def built(tmp_path_factory):
 
 def quietly(*command): subprocess.run([*map(str, command)], check=True, capture_output=True)
 
+def fresh(folder):
+    "Make an environment in which nothing is installed; how to call pip for it"
+    quietly(sys.executable, '-m', 'venv', '--without-pip', folder)
+    return sys.executable, '-m', 'pip', '--python', folder/'bin'/'python'
+
 def site(commands): return next(commands.parent.glob('lib/python*/site-packages'))
 
 @pytest.fixture(scope='module')
 def wheel(built, tmp_path_factory):
     "A fresh environment with the binary distribution and what it requires; returns its folder of commands"
     folder = tmp_path_factory.mktemp('wheel')
-    quietly(sys.executable, '-m', 'venv', folder)
-    quietly(folder/'bin'/'pip', 'install', '--no-compile', '-c', root/'constraints.txt', built[1])
+    pip = fresh(folder)
+    quietly(*pip, 'install', '--no-compile', '-c', root/'constraints.txt', built[1])
     return folder/'bin'
 
 @pytest.fixture(scope='module')
 def sdist(built, wheel, tmp_path_factory):
     "A fresh environment with the source distribution alone; what it requires is looked up in that of `wheel`"
     folder = tmp_path_factory.mktemp('sdist')
-    quietly(sys.executable, '-m', 'venv', folder)
+    pip = fresh(folder)
     quietly(sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', folder, built[0])
-    quietly(folder/'bin'/'pip', 'install', '--no-deps', '--no-compile', *folder.glob('*.whl'))
+    quietly(*pip, 'install', '--no-deps', '--no-compile', *folder.glob('*.whl'))
     (site(folder/'bin')/'required.pth').write_text(f'{site(wheel)}\n')
     return folder/'bin'
 
@@ -54,13 +59,13 @@ def record(tmp_path_factory):
     return folder
 
 def call(command, *args, cwd=None):
-    env = {k: v for k,v in os.environ.items() if k not in ('PYTHONPATH', 'MPLBACKEND')}
+    env = {k: v for k,v in os.environ.items() if k not in ('PYTHONPATH', 'MPLBACKEND', 'PYTHONDONTWRITEBYTECODE')} # compile once
     return subprocess.run([command, *map(str, args)], cwd=cwd, env=env, capture_output=True, text=True)
 
 def test_distributions_hold_what_they_need(built):
     sdist,wheel = built
     with tarfile.open(sdist) as tar: held = {n.partition('/')[2] for n in tar.getnames()}
-    data = {f'machine_unlearning/{name}.json' for name in ('audit/policy', 'audit/verdict.schema', 'record.schema')}
+    data = {f'machine_unlearning/audit/{name}.json' for name in ('policy', 'verdict.schema')}
     assert {'settings.ini', 'README.md', 'LICENSE', 'CITATION.cff', 'machine_unlearning/attack.py'} | data <= held
     with zipfile.ZipFile(wheel) as z:
         assert {'machine_unlearning/attack.py', 'machine_unlearning/unlearn/finetune.py'} | data <= set(z.namelist())
