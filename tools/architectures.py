@@ -122,7 +122,7 @@ table = torch.randn(n, 5, generator=g)
 rows = dict(pictures=pictures, flat=pictures.flatten(1), tokens=tokens, named=dict(ids=tokens, mask=tokens > 0),
     ordered=(tokens, tokens > 0), mixed=(pictures.float()/255, table))
 
-coarse = {m: dict(lr=.1) for m in ('neggrad', 'boundary_shrink', 'jit', 'negmerge', 'mu_mis')} # smaller steps are rounded away
+coarse = {m: dict(lr=.1) for m in ('neggrad', 'boundary_shrink', 'jit', 'negmerge', 'mu_mis', 'hamu')} # smaller steps are rounded away
 thirds = torch.arange(n) % 3
 def outputs(C): return lambda: nn.Sequential(nn.Conv2d(1, 4, 3, 2), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(36, C))
 Case = namedtuple('Case', 'name make x how', defaults=[{}])
@@ -157,7 +157,8 @@ networks = [
     Case('labels: a whole class forgotten', outputs(3), 'pictures', dict(y=torch.cat([thirds[:-n_forget] % 2, torch.full((n_forget,), 2)])))]
 
 untrainable = 'TorchScript', 'tokens, sparse embedding bag' # fused optimisers know no sparse gradients
-strong = dict(ssd=dict(alpha=1.02, lam=.5), lfssd=dict(alpha=1.005, lam=.5)) # their defaults select nothing in so small a set
+strong = dict(ssd=dict(alpha=1.02, lam=.5), lfssd=dict(alpha=1.005, lam=.5), lotus=dict(unseen=-1.)) # their defaults select nothing in so small a set, or stop at once
+
 
 def request_of(case):
     "A tiny request"
