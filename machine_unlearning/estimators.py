@@ -18,7 +18,8 @@ from .core import atomic, check_file, check_name, check_range, check_seed, versi
 from .engine import Inline, Job, check_workers, cores, failed, paused, processes, stop_at
 from .engine import travels, work
 from .identity import check_record, content, digest, draw_seed
-from .layout import files, members_file, metric_columns, write_logits, write_members, write_metrics
+from .layout import files, members_file, metric_columns, record_version, write_logits
+from .layout import write_members, write_metrics
 from .logits import first_slot
 
 # %% ../nbs/27_estimators.ipynb #a5074458
@@ -613,8 +614,10 @@ def _about(plan, approach, abouts):
     "How the models of an approach were made, and what readers of the record need to know of them"
     place = dict(title=approach.replace('_', ' ').capitalize(), order=plan.populations.index(approach))
     asked = {} if plan.pool is not None else dict(forget=plan.forgets.tolist(), random_split=plan.random_split)
-    return dict(approach=approach, **place, **_kind(plan), models=len(abouts), key=plan.folder_of(approach).name,
-        originals='each', experiment=plan.common, versions=versions(), **asked,
+    started = dict(started_from=plan.folder_of('original').name) if approach in plan.methods else {}
+    return dict(schema=record_version, approach=approach, **place, **_kind(plan), models=len(abouts),
+        key=plan.folder_of(approach).name, originals='each', experiment=plan.common, **started,
+        versions=versions(), **asked,
         cost=dict(seconds=sum(a['seconds'] for a in abouts)))
 
 # %% ../nbs/27_estimators.ipynb #3548e5e3
@@ -622,5 +625,6 @@ def _collect_runs(plan, arrays):
     "Write which candidates each run was trained on and forgot"
     write_members(plan.out, np.stack([a['members'] for a in arrays]))
     drawn = f'drawn at random, seed {plan.seed}' if np.ndim(plan.pool) == 0 else 'as given'
-    write_json(files(plan.out).about, dict(design='halves', **_kind(plan), runs=len(arrays),
-        candidates=len(plan.sets.forget), drawn=drawn, pool=plan.forgets.tolist(), experiment=plan.common))
+    write_json(files(plan.out).about, dict(schema=record_version, design='halves', **_kind(plan),
+        runs=len(arrays), candidates=len(plan.sets.forget), drawn=drawn, pool=plan.forgets.tolist(),
+        experiment=plan.common))
