@@ -5,7 +5,7 @@ export OMP_NUM_THREADS := 1
 export MPLBACKEND := agg
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: venv demo test docs bench site-check
+.PHONY: venv demo test docs bench architectures site-check
 
 venv: .venv/installed
 
@@ -32,3 +32,6 @@ test: docs
 
 bench: venv
 	TQDM_DISABLE=1 $(BIN)/python tools/bench.py
+
+architectures: venv
+	$(BIN)/python tools/architectures.py

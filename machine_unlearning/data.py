@@ -33,13 +33,27 @@ def _tensor(values, name):
     try: return values if torch.is_tensor(values) else torch.as_tensor(_native(np.asarray(values)))
     except (ValueError, TypeError) as e: raise ValueError(f'{name}: {e}') from e
 
+# %% ../nbs/10_data.ipynb #03a25136
+def _matrix(y):
+    "Several labels at once as truth values, or soft labels as float32; `ValueError` says what a matrix cannot be"
+    if y.dtype == torch.bool: return y
+    if len(y) and ((y == 0) | (y == 1)).all():
+        if (y.sum(1) == 1).all(): raise ValueError(f'labels: found one-hot rows {tuple(y.shape)}; for classes give the '
+            'argmax, for labels that happen to come alone truth values (bool)')
+        return y.bool()
+    sums = y.double().sum(1)
+    if y.is_floating_point() and (y >= 0).all() and (sums - 1).abs().le(1e-3).all(): return y.float()
+    raise ValueError(f'labels: expected a matrix of 0 and 1, or rows of probabilities, found rows such as '
+                     f'{y[(sums - 1).abs().argmax()].tolist()[:6] if len(y) else "none"}')
+
 # %% ../nbs/10_data.ipynb #c829fbbb
 def _labels(values):
-    "Labels (n,) as int64 classes or float32 numbers"
+    "Labels (n,) as int64 classes or float32 numbers, (n, L) as truth values, or (n, C) as float32 probabilities"
     y = _tensor(values, 'labels')
     if y.ndim == 2 and y.shape[1] == 1: y = y[:, 0]
+    if y.ndim == 2 and not y.is_complex(): return _matrix(y)
     if y.ndim != 1: raise ValueError(
-        f'labels: expected one for each example, found shape {tuple(y.shape)}; of one-hot rows, give the argmax')
+        f'labels: expected one for each example, or a row for each, found shape {tuple(y.shape)}')
     if y.is_complex(): raise ValueError(f'labels: expected numbers, found {y.dtype}')
     y = y.float() if y.is_floating_point() else y.long()
     _check_labels(y)
@@ -128,7 +142,7 @@ def joined(
 # %% ../nbs/10_data.ipynb #abebd163
 @dataclass
 class Data:
-    "Labelled examples; `x` is (n, ...) and usually uint8, or `Inputs`; `y` is (n,), int64 classes or float32 numbers"
+    "Labelled examples; `x` is (n, ...) and usually uint8, or `Inputs`; `y` is as `kind` says"
     x: torch.Tensor
     y: torch.Tensor
     subject: torch.Tensor = None # (n,) int64, who is in each example
@@ -149,8 +163,19 @@ class Data:
 # %% ../nbs/10_data.ipynb #e4ad11f3
 @patch(as_prop=True)
 def regression(self: Data):
-    "Tell whether the labels are numbers to predict, not classes"
-    return self.y.is_floating_point()
+    "Tell whether the labels are numbers to predict"
+    return self.kind == 'number'
+
+@patch(as_prop=True)
+def kind(self: Data):
+    "Tell what labels are: `classes` (n,) int64, `number` (n,) float32, `labels` (n, L) bool, or `soft` (n, C) float32"
+    if self.y.ndim == 2: return 'labels' if self.y.dtype == torch.bool else 'soft'
+    return 'number' if self.y.is_floating_point() else 'classes'
+
+@patch(as_prop=True)
+def main(self: Data):
+    "Name one class for each example: of soft labels the most probable one"
+    return self.y.argmax(1) if self.kind == 'soft' else self.y
 
 @patch(as_prop=True)
 def measure(self: Data):
@@ -165,15 +190,24 @@ def to(self: Data, device):
 @patch
 def _each(self: Data, f):
     "Apply `f` to all tensors, which were checked already"
+    return _checked(*[None if t is None else f(t) for t in (self.x, self.y, self.subject)])
+
+def _checked(x, y, subject=None):
+    "A set of tensors that need no check: a few soft labels may look one-hot"
     new = object.__new__(Data)
-    new.x,new.y,new.subject = [None if t is None else f(t) for t in (self.x, self.y, self.subject)]
+    new.x,new.y,new.subject = x, y, subject
     return new
+
+@patch
+def relabelled(self: Data, y):
+    "Return the same examples with other labels of the same kind"
+    return _checked(self.x, y, self.subject)
 
 @patch
 def __add__(self: Data, other):
     "Join two sets; the subjects are known where both sets know them"
     known = self.subject is not None and other.subject is not None
-    return Data(*[torch.cat([getattr(d, name) for d in (self, other)]) for name in ['x', 'y'] + ['subject']*known])
+    return _checked(*[torch.cat([getattr(d, name) for d in (self, other)]) for name in ['x', 'y'] + ['subject']*known])
 
 # %% ../nbs/10_data.ipynb #b4c93df4
 @patch
@@ -368,6 +402,16 @@ def _tell(kinds, mix, want, what, name):
             f'what sets the {what} apart will look like memory')
     warnings.warn(f'{name}: {some if total else none}', stacklevel=4)
 
+# %% ../nbs/10_data.ipynb #dc8168be
+def _strata(forget_y, held_out):
+    "What is matched, for forget and held-out examples: classes, the most probable ones, bins, or sets of labels"
+    if held_out.kind == 'soft': forget_y = forget_y.argmax(1)
+    mine,y = (v.numpy() for v in (forget_y, held_out.main.cpu()))
+    if held_out.regression: return _bins(mine, y)
+    if held_out.kind != 'labels': return mine, y
+    number = np.unique(np.concatenate([mine, y]), axis=0, return_inverse=True)[1].ravel()
+    return number[:len(mine)], number[len(mine):]
+
 # %% ../nbs/10_data.ipynb #c30fea47
 def split_control(
     held_out: Data, # examples that no model is trained on
@@ -377,9 +421,8 @@ def split_control(
     name='control set', # for the warning
 ) -> tuple: # control set and test set
     "Split held-out examples into a control set like the forget set and a test set; `ValueError` if one would be empty"
-    mine,y = (v.cpu().numpy() for v in (forget_y, held_out.y))
+    mine,y = _strata(forget_y.cpu(), held_out)
     if len(y) < 2: raise ValueError(f'held-out set: expected 2 examples, to control and to test, found {len(y)}')
-    if held_out.regression: mine,y = _bins(mine, y)
     kinds,counts = np.unique(mine, return_counts=True)
     mix,available = counts/counts.sum(), np.array([(y == k).sum() for k in kinds])*3//5
     want = _wanted(mix, available, size, len(mine))

@@ -20,14 +20,14 @@ from .models import answering, inner, load_weights
 from .original import own_memory, read_original, sha256
 from .plan import Plan, check_settings, is_sham, method_of, task_of, trained
 from .task import choose_forget, choose_sham, draw_half, groups_of, split
-from .unlearn import Request, check, check_regression, methods
+from .unlearn import Request, check, check_kind, methods
 
 # %% ../nbs/22_experiment.ipynb #3d9b10fe
 class Experiment:
     "Hold a plan with its task and sets, and what determines its models; `ValueError` or `Failed` if it cannot work"
     def __init__(self, plan: Plan):
         self.plan,self.task = plan, task_of(plan)
-        check_regression(plan.approaches, self.task.regression)
+        check_kind(plan.approaches, self.task.train.kind)
         for approach,hp in self.task.settings.items(): check_settings(approach, hp)
         self.choose_sets()
         self.check_data()
@@ -79,7 +79,7 @@ def ask(self: Experiment) -> tuple: # outputs of a network, bytes of its weights
     z = _answer(model, x)
     _check_outputs(z, x, self.task)
     _check_loss(self.task.loss, z, y)
-    check(self.plan.approaches, model, x, self.task.regression)
+    check(self.plan.approaches, model, x, self.task.train.kind)
     tensors = _kept(model)
     again = self.fresh(1)
     load_weights(inner(again), safetensors.torch.load(tensors))
@@ -115,6 +115,9 @@ def _check_outputs(z, x, task):
     if z.ndim != 2 or len(z) != len(x) or not z.is_floating_point(): raise Failed(f'the network answers {len(x)} '
         f'examples with {tuple(z.shape)} of {z.dtype}, expected floating-point numbers ({len(x)}, outputs)')
     if task.regression: return _check_numbers(z)
+    if task.train.kind == 'labels' and z.shape[1] != task.outputs: raise Failed(
+        f'the network answers with {z.shape[1]} outputs, expected {task.outputs}, one for each label')
+    if z.shape[1] == 1 and task.outputs <= 2: return # the logit of class 1
     least = max(2, task.outputs)
     if z.shape[1] < least: raise Failed(f'the network answers with {z.shape[1]} outputs, '
                                         f'expected at least {least} for the classes 0 to {task.outputs-1}')
@@ -127,7 +130,7 @@ def _check_numbers(z):
 def _check_loss(loss, z, y):
     "Refuse a loss that makes no single number of outputs and labels"
     name = getattr(loss, '__name__', type(loss).__name__)
-    try: found = loss(z.float(), y)
+    try: found = train.reducible(loss)(z.float(), y)
     except Exception as e: raise Failed(f'loss: {name} cannot judge outputs {tuple(z.shape)} '
                                         f'by labels of {y.dtype}: {type(e).__name__}: {e}') from e
     shape = getattr(found, 'shape', None)

@@ -255,8 +255,8 @@ def _asked(approaches, plan):
     names = study_methods if approaches is None else [a for a in listed(approaches) if a]
     known = [n for n in methods if plan.original is None or n != 'original']
     every = tuple(dict.fromkeys(n for a in names for n in (known if a == 'all' else [a])))
-    if 'all' not in names or not task_of(plan).regression: return every
-    return tuple(n for n in every if n not in methods or methods[n].regression)
+    if 'all' not in names: return every
+    return tuple(n for n in every if n not in methods or methods[n].takes(task_of(plan).train.kind))
 
 # %% ../nbs/21_plan.ipynb #df4da3c2
 def read_settings(

@@ -6,7 +6,7 @@
 __all__ = ['settled', 'run_unit', 'make_model', 'answer', 'judge_model', 'count_workers', 'run', 'populate']
 
 # %% ../nbs/24_population.ipynb #2bb6424b
-import concurrent.futures as cf, contextlib, copy, functools, math, os, threading, torch
+import concurrent.futures as cf, contextlib, functools, math, os, threading, torch
 from dataclasses import asdict, replace
 from pathlib import Path
 from .checkpoint import Checkpoint
@@ -110,19 +110,10 @@ def answer(
 ) -> tuple: # the unlearned model and its cost
     "Put the experiment's deletion request to a method"
     task = experiment.task
-    request = Request(parts.retain, parts.forget, task.transform, task.recipe, gen, loss=_reducing(task.loss),
+    request = Request(parts.retain, parts.forget, task.transform, task.recipe, gen, loss=task.loss,
         checkpoint=checkpoint, make=task.network)
     settings = experiment.settings_of(approach) if settings is None else settings
     return unlearn(method_of(approach), original, request, **settings)
-
-def _reducing(loss):
-    "A loss that takes `reduction`, as methods give it; losses of torch.nn have it as an attribute"
-    if not isinstance(loss, torch.nn.Module) or not hasattr(loss, 'reduction'): return loss
-    def judge(output, y, reduction=loss.reduction):
-        reduced = copy.copy(loss)
-        reduced.reduction = reduction
-        return reduced(output, y)
-    return judge
 
 # %% ../nbs/24_population.ipynb #eb11df1c
 def judge_model(

@@ -45,7 +45,7 @@ class Task:
         _check_functions(self.model, self.loss)
         _check_sets(self.train, self.held_out)
         self.transform.check_inputs(self.train.x)
-        if not self.regression: _check_labels(self.train.y, self.held_out.y)
+        if self.train.kind == 'classes': _check_labels(self.train.y, self.held_out.y)
 
 # %% ../nbs/17_task.ipynb #b47b2875
 def _check_functions(model, loss):
@@ -60,12 +60,15 @@ def _size(value):
     if found < 1: raise ValueError(f'control: expected at least 1 example, found {value!r}')
     return found
 
+# %% ../nbs/17_task.ipynb #957d5d04
+_kinds = dict(classes='classes', number='numbers', labels='{} labels at once', soft='probabilities of {} classes')
+
 # %% ../nbs/17_task.ipynb #3e123432
 def _check_sets(train, held_out):
     "Refuse sets that are empty or do not belong together"
     for name,data in dict(train=train, held_out=held_out).items():
         if not len(data): raise ValueError(f'{name}: expected at least 1 example, found none')
-    mine,other = [(_shape(d.x), 'numbers' if d.regression else 'classes') for d in (train, held_out)]
+    mine,other = [(_shape(d.x), _kinds[d.kind].format(*d.y.shape[1:])) for d in (train, held_out)]
     if mine == other: return
     raise ValueError(f'held_out: expected examples {mine[0]} with {mine[1]} as in the training set, '
         f'found {other[0]} with {other[1]}')
@@ -90,6 +93,7 @@ def regression(self: Task):
 @patch(as_prop=True)
 def outputs(self: Task):
     "Count the outputs that the labels need: one for numbers, or one for each class up to the largest label"
+    if self.train.y.ndim == 2: return self.train.y.shape[1]
     return 1 if self.regression else int(max(self.train.y.max(), self.held_out.y.max())) + 1
 
 # %% ../nbs/17_task.ipynb #a8befa8d
@@ -104,7 +108,7 @@ def network(self: Task):
 @patch
 def bare(self: Task):
     "Return the task without its data, but for an empty picture of one example: small enough to travel"
-    blank = Data(torch.zeros_like(self.train.x[:1]), torch.zeros_like(self.train.y[:1]))
+    blank = self.train[:1]._each(torch.zeros_like)
     return replace(self, train=blank, held_out=blank)
 
 # %% ../nbs/17_task.ipynb #536bd925

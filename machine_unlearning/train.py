@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['schedules', 'paper', 'short', 'Recipe', 'Cost', 'batches', 'Batch', 'augmented', 'Speed', 'fastest', 'l1', 'mse',
-           'WeightedCrossEntropy', 'reducible', 'supervised', 'fit', 'per_epoch', 'check_batch', 'outputs', 'logits',
-           'performance', 'evaluate', 'one_thread', 'seeded']
+           'bce', 'WeightedCrossEntropy', 'reducible', 'supervised', 'fit', 'per_epoch', 'check_batch', 'outputs',
+           'logits', 'performance', 'evaluate', 'one_thread', 'seeded']
 
 # %% ../nbs/16_train.ipynb #ab1151f1
 import contextlib, copy, functools, inspect, math, operator, time, torch, warnings
@@ -181,6 +181,13 @@ def mse(output, y, reduction='mean'):
     "Return the squared error of numbers; output (n, 1), y (n,)"
     return F.mse_loss(output[:, 0], y, reduction=reduction)
 
+def bce(output, y, reduction='mean'):
+    "Return the binary cross-entropy of one logit and classes 0 and 1, or of L logits and labels, their mean"
+    each = F.binary_cross_entropy_with_logits(output, _as_rows(y, output), reduction='none').mean(1)
+    return each if reduction == 'none' else each.sum() if reduction == 'sum' else each.mean()
+
+def _as_rows(y, output): return y.view(len(y), -1).to(output.dtype)
+
 @dataclass(frozen=True)
 class WeightedCrossEntropy:
     "Cross-entropy with a weight for each class"
@@ -193,7 +200,8 @@ class WeightedCrossEntropy:
 def reducible(
     loss, # loss(output, labels), with or without `reduction`
 ): # loss(output, labels, reduction='mean')
-    "Let a loss take `reduction`"
+    "Let a loss take `reduction`; torch's binary cross-entropy also takes classes and truth values"
+    if loss is F.binary_cross_entropy_with_logits: return bce
     called = loss.forward if isinstance(loss, torch.nn.Module) else loss
     try: known = inspect.signature(called).parameters.values()
     except (TypeError, ValueError): return loss # a built-in function
@@ -201,10 +209,13 @@ def reducible(
     return functools.partial(_by_attribute if hasattr(loss, 'reduction') else _one_by_one, loss)
 
 # %% ../nbs/16_train.ipynb #87b26991
-def _by_attribute(loss, output, y, reduction='mean'):
-    loss = copy.copy(loss)
+def _by_attribute(loss, output, y, reduction=None):
+    loss,reduction = copy.copy(loss), reduction or loss.reduction
     loss.reduction = reduction
-    return loss(output, y)
+    if y.dtype != torch.bool and not isinstance(loss, torch.nn.BCEWithLogitsLoss): return loss(output, y)
+    loss.reduction = 'none'
+    each = loss(output, _as_rows(y, output)).flatten(1).mean(1)
+    return each if reduction == 'none' else each.sum() if reduction == 'sum' else each.mean()
 
 # %% ../nbs/16_train.ipynb #4510eb6b
 def _one_by_one(loss, output, y, reduction='mean'):
@@ -217,6 +228,7 @@ def supervised(
     loss, # loss(output, labels) -> scalar
 ): # objective(model, batch) -> scalar
     "Make the objective of ordinary training"
+    loss = reducible(loss)
     return lambda model, batch: loss(model(batch.x), batch.y)
 
 # %% ../nbs/16_train.ipynb #8aedd93c
@@ -343,11 +355,13 @@ def logits(
 
 def performance(
     z: torch.Tensor, # (n, C) outputs
-    y: torch.Tensor, # (n,) labels, or numbers where C is 1
+    y: torch.Tensor, # labels as in `Data`
 ) -> float: # accuracy in [0, 1], or mean absolute error
-    "Return the share of right answers, or of numbers the mean absolute error"
-    if y.is_floating_point(): return (z[:, 0] - y).abs().mean().item()
-    return (z.argmax(1) == y).float().mean().item()
+    "Return the share of right answers, of L labels over all of them, or of numbers the mean absolute error"
+    if y.is_floating_point() and y.ndim == 1: return (z[:, 0] - y).abs().mean().item()
+    if y.dtype == torch.bool: return ((z > 0) == y).float().mean().item()
+    said = (z[:, 0] > 0).long() if z.shape[1] == 1 else z.argmax(1)
+    return (said == (y.argmax(1) if y.ndim == 2 else y)).float().mean().item()
 
 def evaluate(
     model, # any network

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from ..data import Data
 from ..train import Cost
 from .core import Request, method
+from .targets import class_logits
 
 # %% ../../nbs/unlearn/34_amun.ipynb #653d61c6
 def adversarial(
@@ -29,9 +30,10 @@ def adversarial(
     for i in range(steps*doublings + 1):
         here,start,r = found[left].requires_grad_(), x[left], radius*2**(i//steps)
         z = model(here)
+        said = class_logits(z.detach())
         cost.trained += len(left)
-        label[left] = z.detach().scatter(1, y[left, None], -torch.inf).argmax(1)
-        inside = z.argmax(1) == y[left]
+        label[left] = said.scatter(1, y[left, None], -torch.inf).argmax(1)
+        inside = said.argmax(1) == y[left]
         if i == steps*doublings or not inside.any(): break
         ascent, = torch.autograd.grad(loss(z, y[left], reduction='sum'), here)
         away = (here.detach() - start).flatten(1) + r/10*F.normalize(ascent.flatten(1), eps=1e-30)

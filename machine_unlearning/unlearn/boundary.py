@@ -9,6 +9,7 @@ __all__ = ['nearest_wrong', 'boundary_shrink']
 import torch
 from ..data import Data
 from .core import Request, method
+from .targets import class_logits
 
 # %% ../../nbs/unlearn/28_boundary.ipynb #5467d463
 def nearest_wrong(
@@ -24,7 +25,8 @@ def nearest_wrong(
         slope, = torch.autograd.grad(request.loss(model.eval()(request.transform(x)), y, reduction='sum'), x)
         request.cost.trained += len(y)
         moved = (x.detach() + bound*(high-low).float()*slope.sign()).clamp(low, high)
-        found.append(request.ask(model, request.transform(moved)).scatter(1, y[:, None], -torch.inf).argmax(1))
+        z = class_logits(request.ask(model, request.transform(moved)))
+        found.append(z.scatter(1, y[:, None], -torch.inf).argmax(1))
     return torch.cat(found)
 
 # %% ../../nbs/unlearn/28_boundary.ipynb #2ca5c483

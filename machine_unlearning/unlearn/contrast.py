@@ -9,13 +9,16 @@ __all__ = ['from_uniform', 'contrast', 'fcs']
 import math, torch
 from ..train import schedules
 from .core import Request, cycle, method
+from .targets import log_probabilities
 
 # %% ../../nbs/unlearn/19_contrast.ipynb #86fd38d5
 def from_uniform(
     z: torch.Tensor, # (n, C) logits
+    kind='classes', # of the labels, as in `Data`
 ) -> torch.Tensor: # scalar
-    "Mean divergence KL(uniform ‖ softmax)"
-    return -z.log_softmax(1).mean() - math.log(z.shape[1])
+    "Mean divergence KL(uniform ‖ predicted probabilities)"
+    log_p = log_probabilities(z, kind)
+    return -log_p.mean() - math.log(log_p.shape[2])
 
 # %% ../../nbs/unlearn/19_contrast.ipynb #6b777438
 def contrast(
@@ -29,7 +32,7 @@ def contrast(
 # %% ../../nbs/unlearn/19_contrast.ipynb #805ac7be
 @method('Forget-contrast-strengthen (FCS)', paper='Team fanchuan, NeurIPS 2023 unlearning competition',
     link='https://arxiv.org/abs/2406.09073', ranges=dict(temperature=('log', .1, 10),
-    first_lr=('log', 1e-4, 1e-1), forget_lr=('log', 1e-5, 1e-2), lr=('log', 1e-4, 1e-1)), needs=['classes'])
+    first_lr=('log', 1e-4, 1e-1), forget_lr=('log', 1e-5, 1e-2), lr=('log', 1e-4, 1e-1)), needs=['logits'])
 def fcs(
     model, # the original's copy
     request: Request,
@@ -44,7 +47,8 @@ def fcs(
     "Make the forget set's outputs uniform, then alternate contrast on the forget set and training on the retain set"
     forget,retain,epochs = request.forget, request.retain, epochs or request.epochs
     if len(retain) < 2: raise ValueError('fcs: expected 2 retain examples to contrast with, found 1')
-    request.train(model, forget, 1, first_lr, lambda model, b: from_uniform(model(b.x)), weight_decay=0, batch=batch)
+    def uniform(model, b): return from_uniform(model(b.x), request.kind)
+    request.train(model, forget, 1, first_lr, uniform, weight_decay=0, batch=batch)
     partners = cycle(len(retain), batch, epochs*-(-len(forget)//batch), request.gen).to(retain.y.device)
     for e,order in enumerate(partners.chunk(epochs)):
         def similar(model, b):

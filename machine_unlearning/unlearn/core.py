@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['methods', 'study', 'needed', 'layer_kinds', 'Request', 'cycle', 'random_part', 'tiny', 'Method', 'method',
-           'check_regression', 'check', 'unlearn']
+           'check_kind', 'check', 'unlearn']
 
 # %% ../../nbs/unlearn/00_core.ipynb #d5bd916c
 import copy, inspect, torch, warnings
@@ -18,6 +18,11 @@ from ..data import Data
 from ..models import ResNet18, answering, called, convolutions, head, inner, laid_open, unhooked
 from ..models import wrapped_like
 from ..train import Cost, Recipe, fit, l1, reducible, seeded, supervised
+
+# %% ../../nbs/unlearn/00_core.ipynb #f9fde3ac
+def _count(*labels):
+    "Number of classes, at least 2, or of columns"
+    return labels[0].shape[1] if labels[0].ndim == 2 else max(2, int(max(y.max() for y in labels)) + 1)
 
 # %% ../../nbs/unlearn/00_core.ipynb #4d79c8d5
 @dataclass
@@ -40,7 +45,8 @@ class Request:
 
     epochs = property(lambda self: max(1, self.recipe.epochs//20),
         doc="Whole epochs within 5 % of the original's training, at least 1: 5 for the paper's 100")
-    classes = property(lambda self: int(max(self.retain.y.max(), self.forget.y.max())) + 1, doc='Number of classes')
+    classes = property(lambda self: _count(self.retain.y, self.forget.y), doc='Number of classes, or of labels')
+    kind = property(lambda self: self.retain.kind, doc='What the labels are, as in `Data`')
     regression = property(lambda self: self.retain.regression, doc='Whether labels are numbers, such as ages')
     example = property(lambda self: self.transform(self.retain.x[:1]), doc='One retain example, as a network sees it')
 
@@ -144,12 +150,12 @@ class Method:
     link: str       # to the paper
     ranges: dict    # hyper-parameter to (kind, low, high), kind log, float or int
     budget: float   # share of the original's training that the defaults are meant for
-    needs: tuple    # of a network or its task: classes, head, layers, convolutions, floats
+    needs: tuple    # of a network or its task: keys of `needed`
 
-    @property
-    def regression(self):
-        "Tell whether it can unlearn numbers, such as ages, too"
-        return 'classes' not in self.needs
+    def takes(self, kind):
+        "Tell whether it can unlearn labels of a kind"
+        if kind == 'number': return not {'classes', 'logits'} & {*self.needs}
+        return kind == 'classes' or 'classes' not in self.needs
 
     def defaults(self):
         "Return hyper-parameters and their default values"
@@ -173,9 +179,9 @@ def _check_range(method, name, kind, low, high):
 # %% ../../nbs/unlearn/00_core.ipynb #6b79582e
 methods = {}
 study = 'Krähenmann et al., Forget with Precision, ETH Zürich'
-needed = dict(classes='labels that are classes', head='a trainable layer that makes the outputs',
-    layers='trainable convolutions or linear layers', convolutions='a trainable convolution',
-    floats='one tensor of float inputs')
+needed = dict(classes='one class for each example', logits='answers that are logits, not numbers',
+    head='a trainable layer that makes the outputs', layers='trainable convolutions or linear layers',
+    convolutions='a trainable convolution', floats='one tensor of float inputs')
 
 def method(
     title: str, # for people
@@ -210,14 +216,16 @@ def _has(need, model, x):
     return any(_trainable(m) for _,m in found)
 
 # %% ../../nbs/unlearn/00_core.ipynb #28554082
-def check_regression(
+_kinds = dict(number='numbers', labels='several labels at once', soft='soft labels', classes='classes')
+
+def check_kind(
     names, # of registered methods
-    regression: bool, # whether numbers are to be unlearned
+    kind: str, # of the labels, as in `Data`
 ):
-    "Refuse methods that need classes where there are none"
-    if bad := [n for n in names if regression and not methods[n].regression]:
-        others = ', '.join(n for n,m in methods.items() if m.regression)
-        raise ValueError(f'{", ".join(bad)}: for classes only; numbers can be unlearned by {others}')
+    "Refuse methods that cannot unlearn labels of a kind"
+    if bad := [n for n in names if not methods[n].takes(kind)]:
+        others = ', '.join(n for n,m in methods.items() if m.takes(kind))
+        raise ValueError(f'{", ".join(bad)}: for classes only; {_kinds[kind]} can be unlearned by {others}')
 
 # %% ../../nbs/unlearn/00_core.ipynb #9966da52
 def _check_network(model):
@@ -235,11 +243,11 @@ def check(
     names, # of registered methods
     model, # any network
     x, # (n, ...) input for one call
-    regression=False, # whether numbers are to be unlearned
+    kind='classes', # of the labels, as in `Data`
 ):
     "Refuse methods that cannot work on a network; `ValueError` names the methods, what they need, and the network"
     _check_network(model)
-    check_regression(names, regression)
+    check_kind(names, kind)
     for need in 'floats', 'head', 'layers', 'convolutions':
         bad = [n for n in names if need in methods[n].needs]
         if bad and not _has(need, model, x):
@@ -292,7 +300,7 @@ def unlearn(
     _check_network(model)
     request.transform = request.transform.suited_to(model)
     old,new = _copied(model), _copied(model)
-    check([name], old, request.example, request.regression)
+    check([name], old, request.example, request.kind)
     request.cost = Cost()
     with request.cost.timed(): new = _answer(name, new, request, hp)
     if methods[name].reads and _same(old, new): warnings.warn(f'{name}: changed nothing; its settings select no weight')

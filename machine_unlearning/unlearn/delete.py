@@ -8,7 +8,7 @@ __all__ = ['without', 'delete']
 # %% ../../nbs/unlearn/40_delete.ipynb #24d9741c
 import copy, torch
 from .core import Request, method
-from .targets import divergence
+from .targets import class_logits, divergence
 
 # %% ../../nbs/unlearn/40_delete.ipynb #cdc12a0f
 def without(
@@ -31,5 +31,6 @@ def delete(
     "Distil the original's answers to the forget examples without their own classes, as Zhou et al. do"
     teacher = copy.deepcopy(model)
     def objective(model, batch):
-        return divergence(model(batch.x), without(request.ask(teacher, batch.x), batch.y))
+        z,said = (class_logits(v) for v in (model(batch.x), request.ask(teacher, batch.x)))
+        return divergence(z, without(said, batch.y))
     return request.train(model, request.forget, epochs, lr, objective, weight_decay=0)

@@ -7,16 +7,15 @@ __all__ = ['kde']
 
 # %% ../../nbs/unlearn/21_distil.ipynb #66c14189
 import copy
-import torch.nn.functional as F
 from .core import Request, method
-from .targets import divergence
+from .targets import divergence, log_probabilities
 from .weights import layer_weights, renew
 
 # %% ../../nbs/unlearn/21_distil.ipynb #91696391
 @method('Knowledge distillation (KDE)', reads=['retain', 'teacher'],
     paper='Team Amnesiacs, NeurIPS 2023 unlearning competition', link='https://arxiv.org/abs/2406.09073',
     ranges=dict(temperature=('log', .5, 20), held_out=('float', .05, .5),
-        warmup_lr=('log', 1e-4, 1e-1), lr=('log', 1e-4, 1e-1)), needs=['classes', 'layers'])
+        warmup_lr=('log', 1e-4, 1e-1), lr=('log', 1e-4, 1e-1)), needs=['logits', 'layers'])
 def kde(
     model, # the original's copy
     request: Request,
@@ -31,11 +30,13 @@ def kde(
     teacher,layers = copy.deepcopy(model), [w.layer for w in layer_weights(model, request)]
     rest,validation = request.carve(held_out)
     renew(model, request, [layers[0], layers[-1]])
-    def warmup(model, batch): return divergence(model(batch.x), request.ask(teacher, batch.x), temperature)
+    def follow(z, t): return divergence(z, t, temperature, request.kind)
+    def warmup(model, batch): return follow(model(batch.x), request.ask(teacher, batch.x))
     def repair(model, batch):
         z,t = model(batch.x), request.ask(teacher, batch.x)
-        soft = F.cross_entropy(z/temperature, (t/temperature).softmax(1))
-        return request.loss(z, batch.y) + soft + divergence(z, t, temperature)
+        log_z,log_t = (log_probabilities(v/temperature, request.kind) for v in (z, t))
+        soft = -(log_t.exp()*log_z).sum()/len(z)
+        return request.loss(z, batch.y) + soft + follow(z, t)
     epochs = epochs or request.epochs
     request.train(model, validation, epochs, warmup_lr, warmup, batch=batch)
     return request.train(model, rest.retain, epochs, lr, repair, schedule='cosine', batch=batch)

@@ -7,11 +7,13 @@ __all__ = ['drawn_labels', 'variance', 'fisher']
 
 # %% ../../nbs/unlearn/30_fisher.ipynb #50404b3c
 import torch
+from torch.nn.functional import one_hot
 from ..data import Data
 from ..models import head
 from ..train import outputs
 from .core import Request, method
 from .gradients import importance
+from .targets import log_probabilities
 from .weights import padding
 
 # %% ../../nbs/unlearn/30_fisher.ipynb #78534c3c
@@ -21,8 +23,10 @@ def drawn_labels(
     request: Request, # its normalisation, cost and generator
 ) -> Data: # the same examples
     "Return examples with labels drawn from what `model` predicts"
-    p = outputs(model, data, request.transform, request.cost).softmax(1)
-    return Data(data.x, torch.multinomial(p.cpu(), 1, generator=request.gen)[:, 0].to(data.y.device))
+    p = log_probabilities(outputs(model, data, request.transform, request.cost), request.kind).exp()
+    drawn = torch.multinomial(p.flatten(0, 1).cpu(), 1, generator=request.gen).view(p.shape[:2]).to(data.y.device)
+    if request.kind == 'soft': return data.relabelled(one_hot(drawn[:, 0], p.shape[2]).to(data.y))
+    return data.relabelled(drawn.bool() if request.kind == 'labels' else drawn[:, 0])
 
 # %% ../../nbs/unlearn/30_fisher.ipynb #d3c82132
 def variance(
@@ -41,7 +45,7 @@ def _last(model, request):
 
 # %% ../../nbs/unlearn/30_fisher.ipynb #8c805972
 @method('Fisher forgetting', reads=['retain'], paper='Golatkar et al., CVPR 2020', year=2020,
-    link='https://arxiv.org/abs/1911.04933', ranges=dict(alpha=('log', 1e-9, 1e-4)), budget=.014, needs=['classes'])
+    link='https://arxiv.org/abs/1911.04933', ranges=dict(alpha=('log', 1e-9, 1e-4)), budget=.014, needs=['logits'])
 def fisher(
     model, # the original's copy
     request: Request,

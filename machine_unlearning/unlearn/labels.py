@@ -7,7 +7,6 @@ __all__ = ['amnesiac', 'saliency', 'salun']
 
 # %% ../../nbs/unlearn/23_labels.ipynb #d3f7cbd5
 import torch
-from ..data import Data
 from .core import Request, method
 from .gradients import mean_gradient
 from .targets import untrue
@@ -23,7 +22,7 @@ def amnesiac(
     noise=10., # standard deviation of the noise on numbers, in their unit
 ):
     "Train on the retain set together with the forget set under fixed wrong labels, with Adam as Graves et al. do"
-    data = request.retain + Data(request.forget.x, untrue(request.forget.y, request, noise))
+    data = request.retain + request.forget.relabelled(untrue(request.forget.y, request, noise))
     return request.train(model, data, epochs or request.epochs, lr, optimizer='adam', weight_decay=0)
 
 # %% ../../nbs/unlearn/23_labels.ipynb #6fc0319e
@@ -55,8 +54,9 @@ def salun(
     trainable = lambda model: [p for p in model.parameters() if p.requires_grad]
     old = [p.detach().clone() for p in trainable(model)]
     def objective(model, batch):
-        random = untrue(batch.y, request, noise)
-        return request.loss(model(batch.x), torch.where(batch.index < len(request.retain), batch.y, random))
+        random,kept = untrue(batch.y, request, noise), batch.index < len(request.retain)
+        kept = kept.view(-1, *[1]*(batch.y.ndim-1))
+        return request.loss(model(batch.x), torch.where(kept, batch.y, random))
     @torch.no_grad()
     def after(model, opt, batch):
         for p,w,m in zip(trainable(model), old, masks): p.copy_(torch.where(m, p, w))

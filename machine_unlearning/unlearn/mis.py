@@ -34,6 +34,7 @@ def mu_mis(
 ):
     "Lower the input sensitivity of the true class's logit relative to another one, as Cheng et al. do"
     _,classes = request.ask(model, request.example).shape
+    if classes < 2: raise ValueError('mu_mis: expected a logit for each class, found a single one')
     def objective(model, batch):
         own,other = sensitivity(model, batch.x, (batch.y, wrong(batch.y, classes, request.gen)))
         return (own - other).mean()

@@ -9,17 +9,19 @@ __all__ = ['poisoned', 'poison', 'poison_full']
 import torch
 from ..data import Data
 from .core import Request, method
-from .targets import noisy
+from .targets import noisy, shifted
 
 # %% ../../nbs/unlearn/12_poison.ipynb #6db7af14
 def poisoned(
     request: Request,
     noise=10., # standard deviation of the noise on numbers, in their unit
 ) -> Data: # the forget set with new labels
-    "Give the forget set uniformly random labels, or noise on its numbers"
+    "Give the forget set uniformly random labels, each truth value that of a coin, or noise on its numbers"
     forget = request.forget
-    if request.regression: return Data(forget.x, noisy(forget.y, noise, request.gen))
-    return Data(forget.x, torch.randint(request.classes, (len(forget),), generator=request.gen).to(forget.y.device))
+    if request.kind == 'number': return forget.relabelled(noisy(forget.y, noise, request.gen))
+    if request.kind == 'soft': return forget.relabelled(shifted(forget.y, 0, request.gen))
+    size,count = forget.y.shape, 2 if request.kind == 'labels' else request.classes
+    return forget.relabelled(torch.randint(count, size, generator=request.gen).to(forget.y))
 
 # %% ../../nbs/unlearn/12_poison.ipynb #3eaf1621
 @method('Poisoning', reads=['forget'], ranges=dict(lr=('log', 1e-5, 1e-1), epochs=('int', 1, 5)))

@@ -9,7 +9,7 @@ __all__ = ['prune_globally', 'entropy', 'to_half', 'prmq']
 import copy, math, torch
 from ..models import frozen_memory, put
 from .core import Request, method
-from .targets import class_weighted
+from .targets import class_weighted, log_probabilities
 from .weights import layer_weights, uniform
 
 # %% ../../nbs/unlearn/20_quantise.ipynb #014295b9
@@ -28,8 +28,9 @@ def prune_globally(
 def entropy(
     z: torch.Tensor, # (n, C) logits
 ) -> torch.Tensor: # (n,) in nats
-    "Return the entropy of the softmax"
-    return -(z.softmax(1)*z.log_softmax(1)).sum(1)
+    "Return the entropy of the predicted probabilities"
+    log_p = log_probabilities(z)
+    return -(log_p.exp()*log_p).sum((1, 2))
 
 # %% ../../nbs/unlearn/20_quantise.ipynb #878c8103
 @torch.no_grad()

@@ -19,9 +19,10 @@ def distance(
     student: torch.Tensor, # (b, C) logits
     teacher: torch.Tensor, # (b, C) logits
     temperature: float, # softens both
+    kind='classes', # of the labels, as in `Data`
 ) -> torch.Tensor: # scalar
     "Compute the mean T² KL(teacher ‖ student) of predictions softened by T; of numbers the mean absolute difference"
-    return divergence(student, teacher, temperature)*(temperature**2 if student.shape[1] > 1 else 1)
+    return divergence(student, teacher, temperature, kind)*(1 if kind == 'number' else temperature**2)
 
 # %% ../../nbs/unlearn/25_scrub.ipynb #aedc0e5b
 def rounds(
@@ -37,10 +38,11 @@ def rounds(
 ): # yields the model after each epoch
     "Run the max and min epochs of SCRUB"
     teacher = copy.deepcopy(model)
-    def away(model, batch): return -distance(model(batch.x), request.ask(teacher, batch.x), temperature)
+    def off(z, batch): return distance(z, request.ask(teacher, batch.x), temperature, request.kind)
+    def away(model, batch): return -off(model(batch.x), batch)
     def near(model, batch):
         z = model(batch.x)
-        return alpha*distance(z, request.ask(teacher, batch.x), temperature) + gamma*request.loss(z, batch.y)
+        return alpha*off(z, batch) + gamma*request.loss(z, batch.y)
     for epoch in range(epochs or request.epochs):
         if epoch < max_epochs: request.train(model, request.forget, 1, lr, away, batch=forget_batch)
         yield request.train(model, request.retain, 1, lr, near)
@@ -72,10 +74,10 @@ def validation(
     request: Request,
     share: float, # of the retain set, at most
 ) -> tuple: # request without it, validation set or None, share of the forget set whose classes the retain set has lost
-    "Carve a validation set with the forget set's class mix out of the retain set; of numbers a random one"
-    if request.regression: return *request.carve(share), 0.
-    classes,counts = request.retain.y.unique(return_counts=True)
-    y = request.forget.y[torch.isin(request.forget.y, classes[counts > 1])]
+    "Carve a validation set with the forget set's class mix out of the retain set; of numbers and labels a random one"
+    if request.kind in ('number', 'labels'): return *request.carve(share), 0.
+    classes,counts = request.retain.main.unique(return_counts=True)
+    y = request.forget.y[torch.isin(request.forget.main, classes[counts > 1])]
     lost = 1 - len(y)/len(request.forget)
     if not len(y): return request, None, lost
     held,rest = split_control(request.retain, y, max(1, round(share*len(request.retain))), request.gen)

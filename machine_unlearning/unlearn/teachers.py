@@ -25,6 +25,7 @@ def bad_teacher(
     good,bad = copy.deepcopy(model), fresh(model, request)
     def objective(model, batch):
         forget = (batch.index < len(request.forget))[:, None]
-        return divergence(model(batch.x), torch.where(forget, request.ask(bad, batch.x), request.ask(good, batch.x)))
+        taught = torch.where(forget, request.ask(bad, batch.x), request.ask(good, batch.x))
+        return divergence(model(batch.x), taught, kind=request.kind)
     data = request.forget + random_part(request.retain, share, request.gen)
     return request.train(model, data, epochs or request.epochs, lr, objective, optimizer='adam', weight_decay=0)
