@@ -96,7 +96,7 @@ def _sizes(arrays, truths):
     return found
 
 # %% ../nbs/05_record.ipynb #5db2069b
-def _as_examples(raws, truths, groups):
+def _as_examples(raws, truths, groups, at):
     "Tokens (N, S, T), NaN behind the last of each text, as examples that belong to their text"
     first = next(iter(raws.values()))
     for part,z in first.items():
@@ -105,7 +105,7 @@ def _as_examples(raws, truths, groups):
         for name,parts in raws.items():
             if part not in parts: continue
             if (np.isnan(parts[part]) == there).any(): raise ValueError(
-                f'{name}, {part}: expected NaN behind the same tokens in all models, found other places')
+                f'{at[name][part]}: expected NaN behind the same tokens in all models, found other places')
             parts[part] = parts[part][:, there][..., None]
         text = np.nonzero(there)[0]
         if part in truths: truths[part] = truths[part][text]
@@ -159,25 +159,30 @@ def read_all(
 # %% ../nbs/05_record.ipynb #e6624099
 def _found(raws, truths, sizes, kind, groups, arrays):
     "Put together what was read"
+    at = {n: {p: _place(a, f'{n}, {p}') for p,a in parts.items()} for n,parts in arrays.items()}
     truths = {p: y for p,y in truths.items() if p in sizes}
     if kind in ('scores', 'losses'):
-        raws,truths,groups = _as_examples(raws, truths, groups)
+        raws,truths,groups = _as_examples(raws, truths, groups, at)
         sizes = {p: z.shape[1] for parts in raws.values() for p,z in parts.items()}
     _check_groups(groups, sizes)
     columns = next(iter(arrays.values()))['forget'][0].columns if kind in ('classes', 'probabilities') else ()
     truths,C,names = _codes(truths, sizes, raws, kind, columns)
-    if kind == 'labels': raws = _predicted(raws, names)
-    _check_widths(raws, C, kind, names)
+    if kind == 'labels': raws = _predicted(raws, names, at)
+    _check_widths(raws, C, kind, names, at)
     if kind != 'number': truths = {p: first_slot(y, C).argmax(1) for p,y in truths.items()}
-    sets = {n: {p: Answers(z, truths[p], C, kind, f'{n}, {p}') for p,z in parts.items()} for n,parts in raws.items()}
+    sets = {n: {p: Answers(z, truths[p], C, kind, at[n][p]) for p,z in parts.items()} for n,parts in raws.items()}
     return Found(sets, kind, names, groups, {n: _files(parts) for n,parts in arrays.items()})
 
 # %% ../nbs/05_record.ipynb #9bb398af
+def _place(arrays, name):
+    "The file where answers are, for messages; else the name of the population and the part"
+    return arrays[0].file if len({a.file for a in arrays}) == 1 and Path(arrays[0].file).is_file() else name
+
 def _files(parts): return sorted({a.file for arrays in parts.values() for a in arrays if Path(a.file).is_file()})
 
-def _predicted(raws, names):
+def _predicted(raws, names, at):
     "Predicted classes as numbers"
-    return {n: {p: _whole(coded(z, names), f'{n}, {p}') for p,z in parts.items()} for n,parts in raws.items()}
+    return {n: {p: _whole(coded(z, names), at[n][p]) for p,z in parts.items()} for n,parts in raws.items()}
 
 def _whole(z, name):
     "Predicted classes as whole numbers"
@@ -186,15 +191,15 @@ def _whole(z, name):
     return z.astype(int)
 
 # %% ../nbs/05_record.ipynb #aee52ff7
-def _check_widths(raws, C, kind, names):
+def _check_widths(raws, C, kind, names, at):
     "Refuse other numbers of models on another part, and of outputs"
     allowed = {1} if kind in ('scores', 'losses', 'number') else {1, 2} if C == 2 else {C}
     for (name,parts),part in ((item, p) for item in raws.items() for p in item[1]):
         (n,_,width),models = parts[part].shape, len(parts['forget'])
         if n != models:
-            raise ValueError(f'{name}, {part}: expected {models} models as on the forget examples, found {n}')
+            raise ValueError(f'{at[name][part]}: expected {models} models as on the forget examples, found {n}')
         if kind != 'labels' and width not in allowed: raise ValueError(
-            f'{name}, {part}: expected {max(allowed)} outputs{" as there are classes"*bool(names)}, found {width}')
+            f'{at[name][part]}: expected {max(allowed)} outputs{" as there are classes"*bool(names)}, found {width}')
 
 def _check_groups(groups, sizes):
     for part,g in groups.items():

@@ -95,7 +95,7 @@ def test_accuracies_as_spreadsheets_have_them(disk):
 
 refusals = {
     ('r', 'none.npy'): 'none.npy: no such file', ('r', 'r.h5'): 'r.h5: expected one of .npy', ('r', 'int.npy'): 'found int8; say which',
-    ('r', 'obj.npy'): 'obj.npy: not a complete', ('f', 'nan.npy'): 'mine, forget: .* found nan at model 0, example 1',
+    ('r', 'obj.npy'): 'obj.npy: not a complete', ('f', 'nan.npy'): 'nan.npy: .* found nan at model 0, example 1',
     ('labels', 'four.npy'): 'r.npy: expected models × 4 examples', ('labels', 'minus.npy'): 'from 0 to 2 for 3 outputs, found -1',
     ('f', 'one.npy'): 'one.npy: shape .5, 12. may be one logit', ('out', 'full'): 'full: expected a new folder', ('out', 'y.npy/x'): 'but y.npy is a file'}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from machine_unlearning.audit.result import audit
-from machine_unlearning.estimators import EstimatorPlan, RidgeSums, delete, run_estimators
+from machine_unlearning.estimators import EstimatorPlan, RidgeSums, exact_deletion, run_estimators
 
 columns = 'finding memory_left p_value memory_p memory_energy_p set_p'.split()
 
@@ -22,7 +22,7 @@ def problems():
 def one(make, x, y, seed):
     "Rows of an audit"
     with tempfile.TemporaryDirectory() as tmp, redirect_stderr(StringIO()):
-        plan = EstimatorPlan(tmp, make, x, y, dict(delete=delete), n=12, forget=60, held_out=.4, seen=.8, seed=seed)
+        plan = EstimatorPlan(tmp, make, x, y, dict(exact=exact_deletion), n=12, forget=60, held_out=.4, seen=.8, seed=seed)
         return audit(run_estimators(plan))[0]
 
 def main(repeats=9, out=Path(__file__).resolve().parent.parent/'data'/'results'/'exact_deletion.csv'):
