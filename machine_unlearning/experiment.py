@@ -162,7 +162,7 @@ def given(self: Experiment,
     path = self.plan.original
     if path is None: return None, None
     model = replace(self.task, start=None).network()
-    load_weights(model, read_original(path, model))
+    load_weights(inner(model), read_original(path, model))
     found = sha256(path)
     if known not in (None, found): raise ValueError(f'{path}: expected sha256 {known}, found {found}: it was changed')
     return model.to(self.plan.device).eval(), found

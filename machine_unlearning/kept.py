@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from .experiment import has_weights
 from .layout import approaches, read_about
-from .models import load_weights
+from .models import inner, load_weights
 from .original import fitted
 from .task import make_task
 from .units import files_of, read_unit
@@ -59,4 +59,5 @@ def load(
     path = _unit_file(folder, approach, seed, units)
     network = model() if model else _network(folder, approach, options)
     tensors = {k.removeprefix('model.'): v for k,v in read_unit(path, 'model.')[0].items()}
-    return load_weights(network, fitted(tensors, network, path)).eval()
+    load_weights(inner(network), fitted(tensors, network, path))
+    return network.eval()

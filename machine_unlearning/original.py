@@ -11,7 +11,7 @@ import torch.nn as nn
 from pathlib import Path
 from safetensors.torch import save_file as save_tensors
 from .core import check_file
-from .models import read_tensors
+from .models import inner, read_tensors
 
 # %% ../nbs/19_original.ipynb #927ab2ed
 def _unprefixed(given, own):
@@ -71,7 +71,7 @@ def fitted(
     path, # where the tensors are from, for messages
 ) -> dict: # name to tensor, as in the network's state dict
     "Bring tensors into the form of a network's state dict; `ValueError` says what was found and what was expected"
-    own = model.state_dict()
+    own = inner(model).state_dict()
     given = _completed(_unprefixed(given, own), own)
     _check_names(path, given, own, type(model).__name__)
     for k,v in own.items(): _check_tensor(path, k, given[k], v.cpu())
@@ -111,7 +111,7 @@ def write_weights(
     model: nn.Module, # on any device
 ):
     "Write the weights of a network"
-    save_tensors(own_memory(model.state_dict()), path, metadata=dict(format='pt'))
+    save_tensors(own_memory(inner(model).state_dict()), path, metadata=dict(format='pt'))
 
 def new_file(
     out, # name of a file of weights to write
