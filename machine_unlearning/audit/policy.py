@@ -150,13 +150,13 @@ def read_policy(
 
 # %% ../../nbs/audit/56_policy.ipynb #16ef4e42
 _reasons = dict(
-    memory_left='Of what models trained on the forget set remember of it, at most a fifth may be left; retraining '
-        'leaves nothing, and a fifth is about what 80 models of each kind can tell from nothing.',
+    memory_left='Of what models trained on the forget set remember of it, at most three tenths may be left; '
+        'retraining leaves nothing, and three tenths are about what 80 models of each kind can tell from nothing.',
     lira_auc='Somebody who looks at one example must hardly do better than guessing (0.5), whatever gives the model '
         'away: memory, or traces of the unlearning itself.',
     tow='A network that was destroyed has forgotten as well. All three accuracies together must be within about a '
         'tenth of those after retraining.')
-_starting = dict(memory_left=dict(most=.2), lira_auc=dict(most=.6), tow=dict(least=.9))
+_starting = dict(memory_left=dict(most=.3), lira_auc=dict(most=.6), tow=dict(least=.9))
 
 starting_policy = dict(title='Starting point: as good as retrained, and still of use',
     criteria=[dict(column=k) | asked | dict(why=_reasons[k]) for k,asked in _starting.items()], alpha=.05, seed=0)
