@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 from fastcore.basics import patch
 from .core import atomic, check_file, check_name, check_range, check_seed, versions, write_json
-from .engine import Inline, Job, check_workers, cores, failed, paused, processes, stop_at
-from .engine import travels, work
+from .engine import Inline, Job, check_workers, cores, failed, paused, processes, set_aside
+from .engine import stop_at, travels, work
 from .identity import check_record, content, digest, draw_seed
 from .layout import files, members_file, metric_columns, record_version, write_logits
 from .layout import write_members, write_metrics
@@ -491,9 +491,7 @@ def _is_whole(unit):
     path = Path(unit.path)
     if not path.is_file(): return False
     try: read_estimator(path)
-    except ValueError as e:
-        print(f'{e}; set aside as {path.stem}.broken and made again', file=sys.stderr)
-        path.rename(path.with_suffix('.broken'))
+    except ValueError as e: set_aside(path, e)
     return path.is_file()
 
 # %% ../nbs/27_estimators.ipynb #385efd3c

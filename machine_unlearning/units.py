@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from .core import atomic, check_file, write_json
 from .data import Data, joined, parts_of
+from .engine import set_aside
 from .experiment import Experiment, Unit
 from .identity import check_record, digest, plain
 from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
@@ -67,13 +68,6 @@ def load_model(
     load_weights(inner(model), {k.removeprefix('model.'): v for k,v in tensors.items()})
     return model.eval()
 
-# %% ../nbs/23_units.ipynb #d95bf200
-def _set_aside(path, why):
-    "Rename a file that is not whole and say so"
-    aside = path.with_suffix('.broken')
-    print(f'{why}; set aside as {aside.name} and made again', file=sys.stderr)
-    path.rename(aside)
-
 # %% ../nbs/23_units.ipynb #600c2eeb
 def whole_or_aside(
     unit: Unit,
@@ -87,7 +81,7 @@ def whole_or_aside(
         _,about = read_unit(path, *prefixes)
         found = about.get('key'), about.get('seed')
         if found != (path.parent.name, unit.index): raise ValueError(f'{path}: holds model {found[1]} of {found[0]}')
-    except ValueError as e: _set_aside(path, e)
+    except ValueError as e: set_aside(path, e)
     return path.is_file()
 
 # %% ../nbs/23_units.ipynb #8d7fe524
@@ -109,7 +103,7 @@ def write_sets(
     path = experiment.folder_of('retain').parent/f'sets-{d}.safetensors'
     if path.is_file():
         try: read_unit(path)
-        except ValueError as e: _set_aside(path, e)
+        except ValueError as e: set_aside(path, e)
         else: return path
     sets = dict(vars(experiment.sets), train=experiment.task.train)
     tensors = {f'{name}.{k}': t for name,d in sets.items() for k,t in _named(d).items()}

@@ -18,6 +18,7 @@ from .pair import Levels, Pair, read_population, read_sham
 from .row import audit_row
 from .verdict import finding, null_rows, verdict
 from ..core import Failed
+from ..engine import cores
 from ..layout import approaches, files, find_approach, read_members, read_record
 
 # %% ../../nbs/audit/54_result.ipynb #2e429517
@@ -77,11 +78,11 @@ def side_by_side(
     n: int, # approaches
 ): # a context: an executor, or None where it would not pay
     "Use the cores that this process may use"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    if cores == 1 or not n:
+    workers = min(cores(), n+1)
+    if workers == 1:
         yield None
         return
-    with _executor(min(cores, n+1)) as executor:
+    with _executor(workers) as executor:
         try: yield executor
         except BrokenExecutor as e: raise Failed('a worker was killed, maybe for want of memory') from e
 
