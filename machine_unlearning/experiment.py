@@ -6,20 +6,21 @@
 __all__ = ['Experiment', 'Unit', 'has_weights']
 
 # %% ../nbs/22_experiment.ipynb #f83c1485
-import copy, hashlib, os, shutil, sys
+import copy, hashlib, importlib, json, os, shutil, sys
 import numpy as np, safetensors.torch, torch
 from dataclasses import asdict, dataclass, replace
 from fastcore.basics import patch
 from pathlib import Path
 from . import train
-from .core import Failed, versions
-from .data import parts_of
+from .core import Failed, versions, write_json
+from .data import parts_of, read_forget
 from .engine import Job, travels
 from .identity import architecture, content, digest, draw_seed, number, plain
+from .layout import read_about, read_members
 from .models import answering, inner, load_weights
 from .original import own_memory, read_original, sha256
 from .plan import Plan, check_settings, is_sham, method_of, task_of, trained
-from .task import choose_forget, choose_sham, draw_half, groups_of, split
+from .task import choose_forget, choose_sham, draw_half, groups_of, parted, worded
 from .unlearn import Request, check, check_kind, methods
 
 # %% ../nbs/22_experiment.ipynb #3d9b10fe
@@ -41,9 +42,10 @@ def choose_sets(self: Experiment):
     "Split the data as the plan's design asks for"
     plan,halves = self.plan, self.plan.design == 'halves'
     asked = (plan.pool, 'pool') if halves else (plan.forget, 'forget')
-    self.sets = split(self.task, asked[0], plan.seed, asked[1])
-    gen = torch.Generator().manual_seed(plan.seed)
-    self.forget = choose_forget(self.task, asked[0], gen, asked[1]) # indices into D of the forget set or the pool
+    gen,self.memorised = torch.Generator().manual_seed(plan.seed), None
+    if plan.memorisation is not None: self.memorise()
+    self.forget = choose_forget(self.task, asked[0], gen, asked[1], self.memorise) # indices into D
+    self.sets = parted(self.task, self.forget, gen)
     self.groups = groups_of(self.sets.forget).tolist() if halves else None
     chance = torch.Generator().manual_seed(self.seed_of('sham', 0)) # lists, as tensors travel badly
     self.sham = choose_sham(self.sets, chance).tolist() if plan.sham else None
@@ -55,6 +57,57 @@ def members_of(self: Experiment,
 ) -> torch.Tensor: # (m,) bool
     "Draw the candidates that a run is trained on and forgets"
     return draw_half(torch.tensor(self.groups), torch.Generator().manual_seed(self.seed_of('members', run)))
+
+# %% ../nbs/22_experiment.ipynb #e4809339
+@patch
+def memorise(self: Experiment) -> np.ndarray: # (n,), NaN where it is not known
+    "Find out once how much each training example is memorised"
+    if self.memorised is None:
+        known = self.plan.memorisation not in (None, 'loss')
+        self.memorised = self.from_halves() if known else self.summed_losses()
+    return self.memorised
+
+# %% ../nbs/22_experiment.ipynb #80deafe0
+@patch
+def from_halves(self: Experiment) -> np.ndarray: # (n,), NaN outside the pool
+    "Read memorisation from the originals of runs that forgot halves of a pool of the same training set"
+    folder,y = self.plan.memorisation, self.task.train.main.numpy()
+    halves = importlib.import_module('machine_unlearning.audit.halves') # which needs pandas
+    if read_members(folder) is None: raise ValueError(f'{folder}: expected runs of the design halves, found none')
+    pool = read_forget(read_about(folder).get('pool', ()), len(y), f'{folder}/record.json: pool').numpy()
+    table = halves.candidates(halves.read_halves(folder, ['original']), 'original')
+    if not np.allclose(table.label, y[pool]): raise ValueError(f'{folder}: expected the labels of the '
+        "training set on the pool, found others: the record is of another task")
+    found = np.full(len(y), np.nan)
+    found[pool] = table.memorised
+    return found
+
+# %% ../nbs/22_experiment.ipynb #18c9bf15
+@patch
+def summed_losses(self: Experiment) -> np.ndarray: # (n,)
+    "Sum up the training loss of an original, trained for that, on every example; kept beside the models"
+    of = [_bytes(self.task.train), plain(asdict(self.task.recipe)), plain(asdict(self.task.transform)), self.code(),
+        self.seed_of('memorisation', 0), content(train.summing, name='summing'), _start(self.task)]
+    path = self.models_in()/f'memorisation-{digest(of)}.json'
+    if not path.is_file():
+        sums,cost = self.watched()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, dict(loss=sums, trained=cost.trained, seconds=cost.seconds))
+        print(f'{path}: memorisation, from an original trained on {cost.trained:,} samples in {cost.seconds:.1f} s',
+            file=sys.stderr)
+    return np.array(json.loads(path.read_text(encoding='utf-8'))['loss'])
+
+# %% ../nbs/22_experiment.ipynb #71070f52
+@patch
+def watched(self: Experiment) -> tuple: # list of n sums, cost
+    "Train an original, and sum up its loss on every example over the epochs"
+    task,device,cost = self.task, self.plan.device, train.Cost()
+    data = task.train.to(device)
+    sums = torch.zeros(len(data), dtype=torch.float32, device=device)
+    with train.one_thread(), train.seeded(self.seed_of('memorisation', 0)) as gen, cost.timed():
+        model,objective = task.network().to(device), train.summing(task.loss, sums)
+        train.fit(model, data, task.recipe, task.transform, gen, cost, objective)
+    return sums.tolist(), cost
 
 # %% ../nbs/22_experiment.ipynb #af165167
 @patch
@@ -181,7 +234,7 @@ def determined(self: Experiment) -> dict: # what json can hold
     name = plan.task if isinstance(plan.task, str) else 'Task'
     loss = getattr(task.loss, '__qualname__', type(task.loss).__name__)
     sets = {k: [len(d), _bytes(d)] for k,d in vars(self.sets).items()}
-    before = _start(task) | _design(plan) | self.starting()
+    before = _start(task) | _design(plan) | self.named() | self.starting()
     return before | dict(task=name, options=_options(plan), seed=plan.seed, loss=loss, sets=sets,
         recipe=plain(asdict(task.recipe)), transform=plain(asdict(task.transform)), code=self.code(),
         version=versions()['machine_unlearning'], python='.'.join(map(str, sys.version_info[:2])))
@@ -191,6 +244,12 @@ def determined(self: Experiment) -> dict: # what json can hold
 def starting(self: Experiment) -> dict: # empty where originals are trained here
     "Tell the original that all methods start from, if somebody brings one"
     return {} if self.original is None else dict(original=f'sha256 {self.original}')
+
+@patch
+def named(self: Experiment) -> dict: # empty where the forget set, or the pool, is not named by a word
+    "Tell the word of the forget set, with a digest of the indices that it came to"
+    asked = self.plan.pool if self.plan.design == 'halves' else self.plan.forget
+    return dict(chosen=f'{asked} {digest(self.forget.tolist())}') if worded(asked)[0] else {}
 
 # %% ../nbs/22_experiment.ipynb #ee1e504a
 def _options(plan):
@@ -269,14 +328,18 @@ def has_weights(
 
 # %% ../nbs/22_experiment.ipynb #fae8824d
 @patch
+def models_in(self: Experiment) -> Path:
+    "Return the folder that all files of the experiment's models are under"
+    shared = self.plan.units
+    inside = shared and (shared/'units').is_dir() # the folder of a record was named, in which they are
+    return self.plan.out/'units' if shared is None else shared/'units' if inside else shared
+
+@patch
 def folder_of(self: Experiment,
     approach: str,
 ) -> Path: # its name is the approach with a digest of all that determines its models
     "Return the folder of an approach's unit files"
-    shared = self.plan.units
-    inside = shared and (shared/'units').is_dir() # the folder of a record was named, in which they are
-    folder = self.plan.out/'units' if shared is None else shared/'units' if inside else shared
-    return folder/f'{approach}-{digest([self.common_of(approach), self.recipe_of(approach)])}'
+    return self.models_in()/f'{approach}-{digest([self.common_of(approach), self.recipe_of(approach)])}'
 
 @patch
 def common_of(self: Experiment,
@@ -318,9 +381,10 @@ def bare(self: Experiment) -> Experiment:
     lean,task = copy.copy(self), self.task.bare()
     pool = None if self.groups is None else len(self.groups)
     original = self.plan.original and self.plan.original.absolute()
-    new = dict(task=task, options={}, forget=None, pool=pool, imports=self.imports(), original=original)
+    new = dict(task=task, options={}, forget=None, pool=pool, imports=self.imports(), original=original,
+        memorisation=None)
     lean.plan = replace(self.plan, **new)
-    lean.task,lean.sets,lean.forget,lean.common = task, None, None, None
+    lean.task,lean.sets,lean.forget,lean.common,lean.memorised = task, None, None, None, None
     return lean
 
 # %% ../nbs/22_experiment.ipynb #c292e16b

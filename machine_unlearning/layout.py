@@ -83,6 +83,7 @@ _file = dict(file=_of('string'), sha256=_of('string', pattern='^[0-9a-f]{64}$'))
 _written = dict( # for people and other programs
     approach=_of('string'), models=_of('integer', minimum=1), key=_of('string'), started_from=_of('string'),
     settings=_of('object'), code=_of('string'), sham=_of('string'), sham_test_examples=_list, forget=_list,
+    memorised=_list,
     experiment=_of('object'), versions=_of('object', additionalProperties=_of('string')),
     devices=_texts, cost=_of('object', additionalProperties=_of('number', minimum=0)), design=dict(const='halves'),
     runs=_of('integer', minimum=1), candidates=_of('integer', minimum=2), drawn=_of('string'), pool=_list,

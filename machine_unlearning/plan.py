@@ -29,7 +29,7 @@ class Plan:
     options: dict = field(default_factory=dict) # of the named task: width, epochs, limit, data_dir
     approaches: tuple = study_methods # names in the registry `methods`
     n: int = 20                # models of each kind
-    forget: object = None      # share of D, number of examples, their indices or a file; None for the task's share
+    forget: object = None      # share of D, number of examples, indices, a file, or class:3; None for the task's share
     seed: int = 0              # base of all seeds
     device: str = 'cpu'        # cpu, cuda, cuda:1, ... or mps
     originals: str = None      # `each` unlearned model has its own original (None), or `one` for all, as in the study
@@ -41,6 +41,7 @@ class Plan:
     sham: bool = False         # also ask retrained models to forget examples that nobody has seen
     original: Path = None      # file of weights to unlearn from; None to train originals here
     keep_models: bool = False  # also keep the weights of unlearned models, in `units`
+    memorisation: object = None # how much examples are memorised: folder of runs on halves, or `loss` of an original
 
     def __post_init__(self):
         for name,f in _forms.items(): object.__setattr__(self, name, f(getattr(self, name)))
@@ -50,7 +51,6 @@ class Plan:
         _check_design(self)
         _check_approaches(self)
         for a,hp in self.settings.items(): check_settings(a, hp)
-
 
 # %% ../nbs/21_plan.ipynb #b42b2ec1
 @patch
@@ -123,9 +123,11 @@ def _array(name, value):
 # %% ../nbs/21_plan.ipynb #14221237
 most = 100_000 # models of each kind, more than anybody has trained: a slip of the finger should not fill a disk
 
+def _known(value): return value if value in (None, 'loss') else Path(value)
+
 _forms = dict(out=Path, options=dict, approaches=_names, forget=functools.partial(_examples, 'forget'),
     seed=_whole('seed', 0, 2**63 - 1), device=_device, settings=dict, imports=_names,
-    units=_path, original=_path, design=_design, pool=functools.partial(_examples, 'pool'))
+    units=_path, original=_path, design=_design, pool=functools.partial(_examples, 'pool'), memorisation=_known)
 
 # %% ../nbs/21_plan.ipynb #cc1ca5d0
 reserved = 'baseline', 'retain', 'units', 'figures', 'tuning', 'sham' # folders and rows of tables that are no approach
@@ -219,7 +221,7 @@ def make_plan(
     data_dir: str = None, # folder of the data set's files, by default data; for face-age also a csv or npz
     out: str = None, # folder of the record, by default data/<task>
     n: int = 20, # models of each kind; the study has 80
-    forget: str = None, # share of the training set to forget, or a file of indices; by default the task's share
+    forget: str = None, # share of D, file of indices, or random:, class:, persons:, memorised: or typical: and a value
     epochs: int = None, # of a full training, by default the task's
     width: int = None, # of the network, by default the task's
     limit: int = None, # use at most this many training and held-out examples
@@ -235,6 +237,7 @@ def make_plan(
     sham: bool = False, # also ask retrained models to forget test examples, so that a method's drift shows
     original: str = None, # unlearn from the weights in this file (.safetensors, .pt), not from originals trained here
     keep_models: bool = False, # also keep the weights of unlearned models, for machine_unlearning.load
+    memorisation: str = None, # how much examples are memorised: folder of runs on halves, or loss (of an original)
     **own # options that only this task has, such as the loss of face-age
 ) -> Plan:
     "Make a plan from the options of the commands; `ValueError` names one that cannot be"
@@ -242,7 +245,7 @@ def make_plan(
     options = {k: _in_range(k, v) for k,v in given.items() if v is not None}
     folder = out or Path('data')/task.replace(':', '-')
     plan = Plan(folder, task, options, (), n, forget, seed, device, originals, {}, imports or (), units, design,
-        _count(pool), sham, original, keep_models)
+        _count(pool), sham, original, keep_models, memorisation)
     return replace(plan, approaches=_asked(approaches, plan), settings=read_settings(settings) if settings else {})
 
 # %% ../nbs/21_plan.ipynb #f5a200bc

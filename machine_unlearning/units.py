@@ -187,7 +187,13 @@ def _asked(experiment, approach):
     "What the models were asked to forget; a pool is told once, for the whole record"
     if experiment.groups is not None: return {}
     asked = dict(sham_test_examples=experiment.sham) if is_sham(approach) else {}
-    return asked | dict(forget=experiment.forget.tolist()) | _whose(experiment.sets)
+    return asked | dict(forget=experiment.forget.tolist()) | _memorised(experiment) | _whose(experiment.sets)
+
+def _memorised(experiment):
+    "How much each forget example is memorised, where that was found out"
+    if experiment.memorised is None: return {}
+    scores = experiment.memorised[experiment.forget].tolist()
+    return dict(memorised=[s if s == s else None for s in scores]) # NaN is no json
 
 def _whose(sets):
     "Whom forget and control examples belong to, where that is known"
