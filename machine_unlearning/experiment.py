@@ -19,8 +19,9 @@ from .identity import architecture, content, digest, draw_seed, number, plain
 from .layout import read_about, read_members
 from .models import answering, inner, load_weights
 from .original import own_memory, read_original, sha256
-from .plan import Plan, check_settings, is_sham, method_of, task_of, trained
-from .task import choose_forget, choose_sham, draw_half, groups_of, parted, worded
+from .plan import Plan, check_settings, is_sham, made_as, method_of, origin_of, round_of
+from .plan import task_of, trained
+from .task import choose_forget, choose_requests, choose_sham, draw_half, groups_of, parted, worded
 from .unlearn import Request, check, check_kind, methods
 
 # %% ../nbs/22_experiment.ipynb #3d9b10fe
@@ -40,15 +41,17 @@ class Experiment:
 @patch
 def choose_sets(self: Experiment):
     "Split the data as the plan's design asks for"
-    plan,halves = self.plan, self.plan.design == 'halves'
-    asked = (plan.pool, 'pool') if halves else (plan.forget, 'forget')
-    gen,self.memorised = torch.Generator().manual_seed(plan.seed), None
+    plan,gen = self.plan, torch.Generator().manual_seed(self.plan.seed)
+    self.memorised = self.requests = self.groups = self.sham = None
     if plan.memorisation is not None: self.memorise()
-    self.forget = choose_forget(self.task, asked[0], gen, asked[1], self.memorise) # indices into D
+    asked = (plan.pool, 'pool') if plan.design == 'halves' else (plan.forget, 'forget')
+    if plan.requests == 1: self.forget = choose_forget(self.task, asked[0], gen, asked[1], self.memorise) # into D
+    else: self.forget,self.requests = choose_requests(self.task, plan.forget, plan.requests, gen, self.memorise)
     self.sets = parted(self.task, self.forget, gen)
-    self.groups = groups_of(self.sets.forget).tolist() if halves else None
-    chance = torch.Generator().manual_seed(self.seed_of('sham', 0)) # lists, as tensors travel badly
-    self.sham = choose_sham(self.sets, chance).tolist() if plan.sham else None
+    if plan.design == 'halves': self.groups = groups_of(self.sets.forget).tolist() # lists, as tensors travel badly
+    if self.requests is not None: self.requests = self.requests.tolist()
+    chance = torch.Generator().manual_seed(self.seed_of('sham', 0))
+    if plan.sham: self.sham = choose_sham(self.sets, chance).tolist()
 
 # %% ../nbs/22_experiment.ipynb #692b4146
 @patch
@@ -57,6 +60,14 @@ def members_of(self: Experiment,
 ) -> torch.Tensor: # (m,) bool
     "Draw the candidates that a run is trained on and forgets"
     return draw_half(torch.tensor(self.groups), torch.Generator().manual_seed(self.seed_of('members', run)))
+
+@patch
+def asked_by(self: Experiment,
+    population: str,
+) -> int:
+    "Count the forget examples that have been asked for when the models of a population are made"
+    r = round_of(population)
+    return sum(n <= r for n in self.requests) if r else len(self.sets.forget)
 
 # %% ../nbs/22_experiment.ipynb #e4809339
 @patch
@@ -259,7 +270,8 @@ def _options(plan):
 
 def _design(plan):
     "The design of an experiment, where it is not the usual one"
-    return {} if plan.design == 'retrained' else dict(design=plan.design)
+    halves = {} if plan.design == 'retrained' else dict(design=plan.design)
+    return halves | (dict(requests=plan.requests) if plan.requests > 1 else {})
 
 def _start(task):
     "Digest of the weights that every network starts from"
@@ -291,10 +303,11 @@ def recipe_of(self: Experiment,
     approach: str, # `retain`, `original`, `retrain`, a method or its answers to sham requests
 ) -> dict: # what json can hold
     "Collect what determines the models of an approach besides the experiment"
-    if approach in trained: return {}
+    at = dict(round=round_of(approach)) if round_of(approach) else {}
+    if method_of(approach) in trained: return at
     used = content(methods[method_of(approach)].function, Request, name=approach)
     found = dict(settings=plain(self.settings_of(approach), approach), code=used)
-    if not is_sham(approach): return found | dict(originals=self.plan.originals)
+    if not is_sham(approach): return found | at | dict(originals=self.plan.originals)
     return found | dict(originals='each', sham=_bytes(self.sets.test[self.sham]))
 
 # %% ../nbs/22_experiment.ipynb #13069f9b
@@ -339,6 +352,7 @@ def folder_of(self: Experiment,
     approach: str,
 ) -> Path: # its name is the approach with a digest of all that determines its models
     "Return the folder of an approach's unit files"
+    approach = made_as(approach)
     return self.models_in()/f'{approach}-{digest([self.common_of(approach), self.recipe_of(approach)])}'
 
 @patch
@@ -346,7 +360,7 @@ def common_of(self: Experiment,
     approach: str,
 ) -> dict:
     "Collect what determines the models of an approach; no retrained model has seen an original"
-    blind = approach in ('retain', 'retrain') or is_sham(approach)
+    blind = method_of(approach) in ('retain', 'retrain') or is_sham(approach)
     return {k: v for k,v in self.common.items() if not (blind and k == 'original')}
 
 # %% ../nbs/22_experiment.ipynb #cc9798ef
@@ -355,23 +369,30 @@ _share = .1 # of the time of a training: unlearning within its budget of 5 %, an
 @patch
 def units(self: Experiment) -> list: # originals first
     "List all models of the plan"
-    plan = self.plan
-    folders = {a: self.folder_of(a) for a in ('original', *plan.populations)}
-    def unit(a, i):
-        path,name = str(folders[a]/f'{i:04d}.safetensors'), f'{a} {i}'
-        if a in trained: return Unit(path, name, approach=a, index=i, kept=True)
-        origin = 'retain' if is_sham(a) else 'original'
-        after = folders[origin]/f'{i if is_sham(a) or plan.originals == "each" else 0:04d}.safetensors'
-        return Unit(path, name, str(after), _share, a, i, plan.keep_models)
-    originals = [unit('original', i) for i in range(self.count_originals())]
-    return originals + [unit(a, i) for a in plan.populations if a != 'original' for i in range(plan.n)]
+    names = dict.fromkeys(map(made_as, self.plan.populations))
+    originals = [self.unit('original', i) for i in range(self.count_originals())]
+    return originals + [self.unit(a, i) for a in names if a != 'original' for i in range(self.plan.n)]
+
+@patch
+def unit(self: Experiment,
+    population: str,
+    index: int, # within its population
+) -> Unit:
+    "Describe a model of the plan"
+    plan,origin = self.plan, origin_of(population)
+    def path(a, i): return str(self.folder_of(a)/f'{i:04d}.safetensors')
+    named = path(population, index), f'{population} {index}'
+    if origin is None: return Unit(*named, approach=population, index=index, kept=True)
+    start = 0 if origin == 'original' and plan.originals == 'one' else index
+    kept = plan.keep_models or 0 < round_of(population) < plan.requests # the next request goes on from it
+    return Unit(*named, path(origin, start), _share, population, index, kept)
 
 # %% ../nbs/22_experiment.ipynb #02631731
 @patch
 def count_originals(self: Experiment) -> int:
     "Count the originals that the plan needs"
     unlearned = set(self.plan.approaches) - set(trained)
-    every = 'original' in self.plan.populations or unlearned and self.plan.originals == 'each'
+    every = 'original' in map(made_as, self.plan.populations) or unlearned and self.plan.originals == 'each'
     return self.plan.n if every else 1 if unlearned else 0
 
 # %% ../nbs/22_experiment.ipynb #aaa1380f

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['tasks', 'words', 'Task', 'digits', 'cifar10', 'face_age', 'find_task', 'make_task', 'worded', 'groups_of', 'ranked',
-           'choose_forget', 'Split', 'parted', 'split', 'by_person', 'draw_half', 'choose_sham']
+           'choose_forget', 'choose_requests', 'Split', 'parted', 'split', 'by_person', 'draw_half', 'choose_sham']
 
 # %% ../nbs/17_task.ipynb #3999a317
 import functools, importlib, inspect, numbers, operator, warnings
@@ -385,6 +385,41 @@ def _scores(memorised, name):
     "How much each example is memorised, from who knows it"
     if memorised is not None: return memorised()
     raise ValueError(f'{name}: expected to know how much each example is memorised, found nothing that tells it')
+
+# %% ../nbs/17_task.ipynb #4cdab63c
+def _all_of(forget, requests, n, name):
+    "The forget set of all requests together, and whether it is drawn by lot"
+    word,rest = worded(forget)
+    if word in ('class', 'persons') or not (word or _is_number(rest)): return forget, False
+    share = requests*_share(_counted(rest, name) if word else rest, n, name)
+    return (f'{word}:{share}' if word else share), word in ('', 'random')
+
+def choose_requests(
+    task: Task,
+    forget, # of each request a share or a number, or for all of them what else `choose_forget` takes
+    requests: int, # how many
+    gen: torch.Generator, # source of randomness
+    memorised=None, # as in `choose_forget`
+) -> tuple: # indices into D, one request after the other, and the request of each, from 1
+    "Choose what every request of a stream forgets; `ValueError` where there is too little for so many"
+    forget,drawn = _all_of(task.forget if forget is None else forget, requests, len(task.train), 'forget')
+    chosen = choose_forget(task, forget, gen, 'forget', memorised)
+    own = task.train[chosen]
+    together = own.main if worded(forget)[0] == 'class' else groups_of(own, 'forget')
+    number = _shared_out(together.tolist(), requests, gen if drawn else None)
+    order = number.argsort(stable=True)
+    return chosen[order], number[order]
+
+# %% ../nbs/17_task.ipynb #965a4122
+def _shared_out(together, requests, gen):
+    "Request of each example, from 1: what is together gets the same, in the order in which it comes or by lot"
+    kinds = list(dict.fromkeys(together))
+    if len(kinds) < requests: raise ValueError(
+        f'requests: expected at least {requests} examples, persons or classes to forget, found {len(kinds)}')
+    if gen is not None: kinds = [kinds[i] for i in torch.randperm(len(kinds), generator=gen)]
+    parts = np.array_split(np.arange(len(kinds)), requests)
+    request = {kinds[k]: r for r,part in enumerate(parts, 1) for k in part}
+    return torch.tensor([request[k] for k in together])
 
 # %% ../nbs/17_task.ipynb #f4600b3f
 @dataclass
