@@ -25,6 +25,7 @@ from .models import inner, load_weights
 from .original import own_memory
 from .plan import in_round, is_sham, method_of, origin_of, round_of
 from .task import Split, Task
+from .train import performance
 from .unlearn import methods
 
 # %% ../nbs/23_units.ipynb #1ca18494
@@ -210,7 +211,7 @@ def _asked(experiment, approach):
     if experiment.groups is not None: return {}
     asked = dict(sham_test_examples=experiment.sham) if is_sham(approach) else {}
     n = experiment.asked_by(approach)
-    if round_of(approach): asked = dict(round=round_of(approach), requests=experiment.requests[:n])
+    if round_of(approach): asked = dict(requests=experiment.requests[:n])
     return asked | dict(forget=experiment.forget[:n].tolist()) | _memorised(experiment, n) | _whose(experiment.sets, n)
 
 def _memorised(experiment, n):
