@@ -12,7 +12,7 @@ from pathlib import Path
 from .checkpoint import Checkpoint
 from .core import versions
 from .data import Data
-from .engine import Inline, check_workers, cores, failed, paused, processes, stop_at, work
+from .engine import Inline, check_workers, cores, failed, paused, processes, stop_at, sweep, work
 from .experiment import Experiment, Unit
 from .models import inner
 from .plan import Plan, is_sham, made_as, method_of, round_of, trained
@@ -31,7 +31,6 @@ def settled(
 ): # the unit's generator
     "Settle inside the block all that the numbers of a unit depend on: one thread, and its seed"
     with _alone, one_thread(), seeded(experiment.seed_of(unit.approach, unit.index)) as gen: yield gen
-
 
 # %% ../nbs/24_population.ipynb #1a1a823f
 def run_unit(
@@ -194,6 +193,7 @@ def populate(
     finished = [u for u in units if whole_or_aside(u, experiment.plan.keep_models or u.path in asked) and u.done()]
     todo = [u for u in units if u not in set(finished)]
     experiment.check_room(todo, n)
+    if not todo: sweep(units) # a run that was killed after its last model left its locks
     failures,left = _work(experiment, todo, finished, executor, n, time_budget) if todo else ({}, 0)
     if left: raise paused(todo, len(units), failures, left, time_budget)
     _collect(experiment, units, failures)
