@@ -11,7 +11,7 @@ import numpy as np, pandas as pd
 from functools import partial
 from ..attack import epsilon, summarise
 from .bayes import credible
-from .certified import certified, share_level, shared, simultaneous_table
+from .certified import certified, certified_each, share_level, shared, simultaneous_table
 from .columns import apart, columns
 from .competition import competition_epsilon, final_score, forgetting_quality
 from .counting import ceiling
@@ -33,11 +33,11 @@ def _bounds(r, u, levels, S):
     "Bound the ε of each example of a block"
     alpha,delta = levels.alpha, levels.certified_delta
     low,high = credible(r, u, alpha, delta)
+    at = dict(certified=alpha, certified_half=share_level(.5, alpha), certified_twentieth=share_level(.05, alpha),
+        certified_hull=alpha, certified_corrected=alpha/S)
+    ways = [(a, 'hull' if name == 'certified_hull' else 'simultaneous') for name,a in at.items()]
     return dict(mean_retain=r.mean(1), mean_unlearn=u.mean(1), credible_low=low, credible_high=high,
-        certified=certified(r, u, alpha, delta), certified_half=certified(r, u, share_level(.5, alpha), delta),
-        certified_twentieth=certified(r, u, share_level(.05, alpha), delta),
-        certified_hull=certified(r, u, alpha, delta, rule='hull'),
-        certified_corrected=certified(r, u, alpha/S, delta), gaussian_epsilon=gdp_epsilon(r, u, alpha, delta),
+        **dict(zip(at, certified_each(r, u, ways, delta))), gaussian_epsilon=gdp_epsilon(r, u, alpha, delta),
         gaussian_p=gaussian_p_value(r, u))
 
 # %% ../../nbs/audit/52_row.ipynb #d24708d6
