@@ -10,7 +10,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from typing import NamedTuple
 from .counting import epsilon_from_counts
-from .ranking import auc_within, fold_labels, fold_ratios, p_value, ranks, shuffles, split_ratios
+from .ranking import auc_within, fold_labels, fold_ratios, p_value, ranks, shuffles
+from .ranking import split_ratios
 from ..logits import blocks, check_alpha, check_delta, check_scores
 
 # %% ../../nbs/audit/15_set_attack.ipynb #9e9cd9c8
