@@ -18,8 +18,8 @@ from .layout import approaches, published, read_outputs, references, regression
 from .logits import blocks, statistic
 
 # %% ../nbs/31_figures.ipynb #3fe6fc43
-_colours = '0173b2 de8f05 029e73 d55e00 cc78bc ca9161 fbafe4 ece133 56b4e9' # told apart by the colour-blind, too; no grey
-_palette = [to_rgb(f'#{c}') for c in _colours.split()]
+# of seaborn's `colorblind` palette, without grey, which is for references
+_palette = [to_rgb(f'#{c}') for c in '0173b2 de8f05 029e73 d55e00 cc78bc ca9161 fbafe4 ece133 56b4e9'.split()]
 _markers = 'osD^v<>hd' # one for each time that the palette starts again
 
 def _place(name):
