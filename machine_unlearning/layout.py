@@ -7,7 +7,8 @@ __all__ = ['kinds', 'answers', 'qualities', 'record_version', 'largest', 'costs'
            'read_about', 'record_schema', 'from_bfloat16', 'map_numbers', 'check_shape', 'check_kind', 'kind_of',
            'two_columns', 'read_logits', 'regression', 'check_values', 'check_pair', 'check_labels', 'write_logits',
            'measure', 'metric_columns', 'read_metrics', 'write_metrics', 'approaches', 'find_approach', 'choose',
-           'members_file', 'read_members', 'write_members', 'sham_folder', 'read_outputs', 'Record', 'read_record']
+           'members_file', 'read_members', 'write_members', 'sham_folder', 'round_folder', 'rounds', 'read_outputs',
+           'Record', 'read_record']
 
 # %% ../nbs/01_layout.ipynb #14398ce2
 import csv, functools, json, os, sys, warnings
@@ -83,6 +84,7 @@ _file = dict(file=_of('string'), sha256=_of('string', pattern='^[0-9a-f]{64}$'))
 _written = dict( # for people and other programs
     approach=_of('string'), models=_of('integer', minimum=1), key=_of('string'), started_from=_of('string'),
     settings=_of('object'), code=_of('string'), sham=_of('string'), sham_test_examples=_list, forget=_list,
+    memorised=_list, round=_of('integer', minimum=1), requests=_list,
     experiment=_of('object'), versions=_of('object', additionalProperties=_of('string')),
     devices=_texts, cost=_of('object', additionalProperties=_of('number', minimum=0)), design=dict(const='halves'),
     runs=_of('integer', minimum=1), candidates=_of('integer', minimum=2), drawn=_of('string'), pool=_list,
@@ -451,6 +453,23 @@ def sham_folder(
 ) -> Path: # it need not exist; its approaches are read as those of any record
     "Return the folder with the answers to sham requests"
     return Path(data_path)/'sham'
+
+def round_folder(
+    data_path, # folder of a stream of requests
+    number: int, # from 1
+) -> Path: # it need not exist; it is a folder in the published layout
+    "Return the folder with what was left after a request of a stream"
+    return Path(data_path)/f'round-{number}'
+
+def rounds(
+    data_path, # folder of a stream of requests
+) -> list: # numbers from 1; empty for other folders
+    "List the rounds of a stream that have retrained models to compare with"
+    found,number = [], 1
+    while files(round_folder(data_path, number)).logits.is_file():
+        found.append(number)
+        number += 1
+    return found
 
 # %% ../nbs/01_layout.ipynb #6ed52c61
 def read_outputs(

@@ -15,7 +15,7 @@ from .data import Data
 from .engine import Inline, check_workers, cores, failed, paused, processes, stop_at, sweep, work
 from .experiment import Experiment, Unit
 from .models import inner
-from .plan import Plan, is_sham, method_of, trained
+from .plan import Plan, is_sham, made_as, method_of, round_of, trained
 from .train import Cost, evaluate, fit, one_thread, outputs, performance, seeded, supervised
 from .units import (check_out, check_place, collect, is_larger, load_model, read_sets, read_unit,
     whole_or_aside, write_sets, write_unit)
@@ -60,9 +60,14 @@ def _members(experiment, unit):
 def _asked(experiment, unit, parts, members):
     "The sets as a unit's method sees them: what it is asked to forget, and what its answer is tested on"
     if members is not None: return replace(parts, forget=parts.forget[members])
+    if round_of(unit.approach): return _in_round(torch.tensor(experiment.requests), round_of(unit.approach), parts)
     if not is_sham(unit.approach): return parts
     asked = torch.isin(torch.arange(len(parts.test)), torch.tensor(experiment.sham))
     return replace(parts, forget=parts.test[asked], test=parts.test[~asked])
+
+def _in_round(request, number, parts):
+    "The sets of a round: what was asked for before is gone, and what will be asked for is still retained"
+    return replace(parts, retain=parts.retain + parts.forget[request > number], forget=parts.forget[request == number])
 
 # %% ../nbs/24_population.ipynb #3620e96b
 def make_model(
@@ -77,9 +82,9 @@ def make_model(
     "Make the model of a unit and look at what it answers"
     members = _members(experiment, unit)
     asked = _asked(experiment, unit, parts, members)
-    if unit.approach in trained:
+    if method_of(unit.approach) in trained:
         seen = dict(original=data if members is None else asked.retain + asked.forget)
-        model,cost = _train(experiment, unit, seen.get(unit.approach, parts.retain), gen, checkpoint)
+        model,cost = _train(experiment, unit, seen.get(unit.approach, asked.retain), gen, checkpoint)
     else:
         model = original().to(experiment.plan.device)
         model,cost = answer(experiment, unit.approach, model, asked, gen, checkpoint)
@@ -207,7 +212,7 @@ def _work(experiment, todo, finished, executor, n, time_budget):
 def _collect(experiment, units, failures):
     "Write the record of every approach whose units are all there"
     for a in experiment.plan.populations:
-        mine = [u for u in units if u.approach == a]
+        mine = [u for u in units if u.approach == made_as(a)]
         if failures.keys() & set(mine) or is_larger(experiment, a): continue
         try: collect(experiment, a, [u.path for u in mine])
         except OSError: # a full disk, say, of which the failed units tell already
