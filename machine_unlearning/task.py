@@ -18,7 +18,7 @@ from .augment import Transform
 from .core import listed
 from .data import Data, parts_of, random_forget, read_forget, split_control
 from .faces import check_disjoint, class_weights, decades, faces, split_by_person
-from .models import ResNet18, answering, start_from
+from .models import Compact, ResNet18, answering, start_from
 from .train import Recipe, WeightedCrossEntropy, l1, mse, paper, short
 from .vision import imagenet, resnet18
 
@@ -179,23 +179,38 @@ _digits_literature = dict(
 _digits_settings = _digits_study | _digits_competition | _digits_literature # approach: settings
 
 # %% ../nbs/17_task.ipynb #ca46e1f0
+_compact_recipe = Recipe(24, .15, 256, 'one_cycle')
+
+_compact_settings = {}
+
 def _shrunk(data, size):
     "Images whose pixels are means of squares of pixels"
     if size < 8 or 32 % size: raise ValueError(f'size: expected 8, 16 or 32 pixels, found {size}')
     return data if size == 32 else Data(F.avg_pool2d(data.x.float(), 32//size).round().to(torch.uint8), data.y)
 
+def _study_recipe(epochs):
+    "The paper's recipe, or the short one for fewer than its 100 epochs"
+    return replace(paper if epochs is None or epochs >= 100 else short, epochs=epochs or paper.epochs)
+
 def cifar10(
     data_dir='data', # folder that holds, or will hold, cifar-10-batches-py
-    width=64, # of the ResNet-18; 64 is the paper's
-    epochs=100, # of a full training; fewer than 100 use the short recipe's schedule
+    network='resnet18', # the study's, or compact, which two cores train in minutes
+    width=None, # of the ResNet-18, by default the paper's 64
+    epochs=None, # of a full training, by default the paper's 100, of which fewer use the short recipe; compact has 24
     limit=None, # at most this many training and held-out examples
     size=32, # height and width, pixels; fewer than the 32 of the files are made by averaging
 ) -> Task:
-    "Make the task of CIFAR-10 with random crop, flip and AutoAugment"
+    "Make the task of CIFAR-10 with random crop and flip, and AutoAugment for the study's network"
+    if network not in ('resnet18', 'compact'): raise ValueError(
+        f'network: expected resnet18 or compact, found {network!r}')
+    if network == 'compact' and width: raise ValueError(f'width: compact has its own, expected none, found {width}')
     train,held_out = (_shrunk(_cut(d, limit), size) for d in datasets.cifar10(data_dir))
     transform = Transform((125.3, 123., 113.9), (63., 62.1, 66.7), crop=size//8, flip=True, auto=True)
-    recipe = replace(paper if epochs >= 100 else short, epochs=epochs)
-    return Task(train, held_out, functools.partial(ResNet18, width, 3), transform, recipe, control=2000)
+    make,recipe,settings = functools.partial(ResNet18, width or 64, 3), _study_recipe(epochs), {}
+    if network == 'compact':
+        transform,make,settings = replace(transform, crop=size//16, auto=False), Compact, _compact_settings
+        recipe = replace(_compact_recipe, epochs=epochs or _compact_recipe.epochs)
+    return Task(train, held_out, make, transform, recipe, control=2000, settings=settings)
 
 # %% ../nbs/17_task.ipynb #440b57f9
 _wide_recipe = Recipe(15, 1e-3, schedule='constant', weight_decay=0, optimizer='adam')
