@@ -10,7 +10,7 @@ import importlib, shlex
 from fastcore.meta import delegates
 from .attack import show, table
 from .core import atomic
-from .layout import approaches, read_about
+from .layout import approaches, read_about, round_folder
 from .options import check_asked, lab_command
 from .plan import Plan, make_plan
 from .population import run
@@ -26,6 +26,7 @@ def _next_steps(
     plan: Plan,
 ) -> list: # lines
     "What to do with the record; an audit needs eight models, or runs that forget halves of a pool"
+    if plan.requests > 1: return [f'mu_audit {shlex.quote(str(round_folder(plan.out, plan.requests)))}']
     audit = [f'mu_audit {shlex.quote(str(plan.out))}']*(plan.n >= 8 or plan.design == 'halves')
     return audit + [f'the same command with --n {2*plan.n}: it adds only the missing {_models(plan)}']
 
@@ -52,6 +53,14 @@ def _judged(plan):
     with atomic(plan.out/'table.csv') as tmp: rows.to_csv(tmp, index=False)
     return dict(table=plan.out/'table.csv')
 
+# %% ../nbs/52_demo.ipynb #af75f950
+def _streamed(plan):
+    "Print what the rounds of a stream come to; path of the table"
+    module = importlib.import_module('machine_unlearning.audit.stream') # takes a second, and no other table needs it
+    found = module.stream(plan.out)
+    print(f'\n{plan.requests} requests, one after the other, {plan.n} models of each kind\n\n{module.show(found)}\n')
+    return dict(table=module.save_stream(found, plan.out))
+
 # %% ../nbs/52_demo.ipynb #5b669caf
 @lab_command
 @delegates(make_plan)
@@ -64,7 +73,7 @@ def mu_demo(
     "Run the whole experiment and show its table. Example: mu_demo --n 40 --out data/digits-40"
     plan = check_asked(make_plan(n=n, **kwargs))
     out = run(plan, workers=workers, time_budget=time_budget)
-    made = (_judged if plan.design == 'halves' else _attacked)(plan)
+    made = (_judged if plan.design == 'halves' else _streamed if plan.requests > 1 else _attacked)(plan)
     for name,path in (made | dict(records=out)).items(): print(f'{name:8} {path}')
     print('\nnext     ' + '\n         '.join(_next_steps(plan)))
 

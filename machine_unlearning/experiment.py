@@ -61,6 +61,7 @@ def members_of(self: Experiment,
     "Draw the candidates that a run is trained on and forgets"
     return draw_half(torch.tensor(self.groups), torch.Generator().manual_seed(self.seed_of('members', run)))
 
+# %% ../nbs/22_experiment.ipynb #7957167d
 @patch
 def asked_by(self: Experiment,
     population: str,
@@ -256,6 +257,7 @@ def starting(self: Experiment) -> dict: # empty where originals are trained here
     "Tell the original that all methods start from, if somebody brings one"
     return {} if self.original is None else dict(original=f'sha256 {self.original}')
 
+# %% ../nbs/22_experiment.ipynb #9dff248b
 @patch
 def named(self: Experiment) -> dict: # empty where the forget set, or the pool, is not named by a word
     "Tell the word of the forget set, with a digest of the indices that it came to"
@@ -347,6 +349,7 @@ def models_in(self: Experiment) -> Path:
     inside = shared and (shared/'units').is_dir() # the folder of a record was named, in which they are
     return self.plan.out/'units' if shared is None else shared/'units' if inside else shared
 
+# %% ../nbs/22_experiment.ipynb #16a2eb5e
 @patch
 def folder_of(self: Experiment,
     approach: str,
@@ -355,6 +358,7 @@ def folder_of(self: Experiment,
     approach = made_as(approach)
     return self.models_in()/f'{approach}-{digest([self.common_of(approach), self.recipe_of(approach)])}'
 
+# %% ../nbs/22_experiment.ipynb #92bd691a
 @patch
 def common_of(self: Experiment,
     approach: str,
@@ -373,6 +377,7 @@ def units(self: Experiment) -> list: # originals first
     originals = [self.unit('original', i) for i in range(self.count_originals())]
     return originals + [self.unit(a, i) for a in names if a != 'original' for i in range(self.plan.n)]
 
+# %% ../nbs/22_experiment.ipynb #f823041f
 @patch
 def unit(self: Experiment,
     population: str,

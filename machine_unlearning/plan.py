@@ -49,9 +49,7 @@ class Plan:
         object.__setattr__(self, 'n', _whole('n', 1 if self.design == 'halves' else 2, most)(self.n))
         object.__setattr__(self, 'originals', _originals(self.originals, self.original))
         self.register()
-        _check_design(self)
-        _check_approaches(self)
-        for a,hp in self.settings.items(): check_settings(a, hp)
+        _check(self)
 
 # %% ../nbs/21_plan.ipynb #b42b2ec1
 @patch
@@ -127,7 +125,8 @@ most = 100_000 # models of each kind, more than anybody has trained: a slip of t
 def _known(value): return value if value in (None, 'loss') else Path(value)
 
 _forms = dict(out=Path, options=dict, approaches=_names, forget=functools.partial(_examples, 'forget'),
-    seed=_whole('seed', 0, 2**63 - 1), requests=_whole('requests', 1, 1000), device=_device, settings=dict, imports=_names,
+    seed=_whole('seed', 0, 2**63 - 1), requests=_whole('requests', 1, 1000), device=_device, settings=dict,
+    imports=_names,
     units=_path, original=_path, design=_design, pool=functools.partial(_examples, 'pool'), memorisation=_known)
 
 # %% ../nbs/21_plan.ipynb #cc1ca5d0
@@ -160,6 +159,13 @@ def _check_design(plan):
     for name,(default,why) in _not_in_halves.items():
         if getattr(plan, name) != default: raise ValueError(f'{name}: not in the design halves: {why}')
 
+# %% ../nbs/21_plan.ipynb #3346a9d3
+def _check(plan):
+    "Refuse what does not fit together"
+    _check_design(plan)
+    _check_approaches(plan)
+    for a,hp in plan.settings.items(): check_settings(a, hp)
+
 # %% ../nbs/21_plan.ipynb #81d0d3f3
 def sham_of(
     approach: str, # a method
@@ -167,12 +173,14 @@ def sham_of(
     "Name the population of answers to sham requests"
     return f'sham/{approach}'
 
+# %% ../nbs/21_plan.ipynb #c49f5a87
 def is_sham(
     population: str, # an approach, or its answers to sham requests
 ) -> bool:
     "Tell whether a population answers sham requests"
     return population.startswith('sham/')
 
+# %% ../nbs/21_plan.ipynb #ca25fe6c
 def in_round(
     approach: str,
     number: int, # from 1
@@ -180,6 +188,7 @@ def in_round(
     "Name the population of an approach after a request of a stream"
     return f'round-{number}/{approach}'
 
+# %% ../nbs/21_plan.ipynb #ea719670
 def round_of(
     population: str,
 ) -> int: # from 1; 0 for what is in no round
@@ -187,6 +196,7 @@ def round_of(
     first,slash,_ = population.partition('/')
     return int(first.removeprefix('round-')) if slash and first != 'sham' else 0
 
+# %% ../nbs/21_plan.ipynb #bb613afc
 def method_of(
     population: str, # an approach, its answers to sham requests, or what it left after a round
 ) -> str: # the approach
@@ -200,6 +210,7 @@ def made_as(
     "Name the population that the models of one are made as: the originals of all rounds are the same models"
     return 'original' if method_of(population) == 'original' else population
 
+# %% ../nbs/21_plan.ipynb #76cae4f8
 def origin_of(
     population: str,
 ) -> str: # a population, or None for what is trained from scratch
@@ -217,6 +228,7 @@ def populations(self: Plan):
     sham = [sham_of(a) for a in self.approaches if a not in trained] if self.sham else []
     return tuple(dict.fromkeys((first, *self.approaches, *sham)))
 
+# %% ../nbs/21_plan.ipynb #24f48477
 def _in_rounds(plan):
     "Populations of a stream, round by round; where each model has an original, the originals are judged, too"
     unlearned = set(plan.approaches) - set(trained)

@@ -57,6 +57,7 @@ def _members(experiment, unit):
     if experiment.groups is None: return None
     return read_unit(unit.after, 'members')[0]['members'] if unit.after else experiment.members_of(unit.index)
 
+# %% ../nbs/24_population.ipynb #0666832f
 def _asked(experiment, unit, parts, members):
     "The sets as a unit's method sees them: what it is asked to forget, and what its answer is tested on"
     if members is not None: return replace(parts, forget=parts.forget[members])
@@ -65,6 +66,7 @@ def _asked(experiment, unit, parts, members):
     asked = torch.isin(torch.arange(len(parts.test)), torch.tensor(experiment.sham))
     return replace(parts, forget=parts.test[asked], test=parts.test[~asked])
 
+# %% ../nbs/24_population.ipynb #da2b7fff
 def _in_round(request, number, parts):
     "The sets of a round: what was asked for before is gone, and what will be asked for is still retained"
     return replace(parts, retain=parts.retain + parts.forget[request > number], forget=parts.forget[request == number])

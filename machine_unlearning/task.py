@@ -321,6 +321,7 @@ def _of_classes(task, text, name):
     if task.train.kind in ('classes', 'soft'): return _of_those(task.train.main, text, name, 'classes')
     raise ValueError(f'{name}: expected one class for each example, found {task.train.kind} as labels')
 
+# %% ../nbs/17_task.ipynb #a51bacef
 def _of_persons(task, text, name):
     "All examples of some persons"
     if task.train.subject is not None: return _of_those(task.train.subject, text, name, 'persons')
@@ -390,12 +391,14 @@ def _share(forget, n, name):
     if 0 < forget < n: return int(forget)/n
     raise ValueError(f'{name}: expected 1 to {n-1} examples, or a share in (0, 1), found {forget}')
 
+# %% ../nbs/17_task.ipynb #a71c3033
 def _counted(text, name):
     "A number of examples, or a share, from text"
     if text.isdecimal(): return int(text)
     if _is_number(text): return float(text)
     raise ValueError(f'{name}: expected a share in (0, 1), or a number of examples, found {text!r}')
 
+# %% ../nbs/17_task.ipynb #ae93fba2
 def _scores(memorised, name):
     "How much each example is memorised, from who knows it"
     if memorised is not None: return memorised()
@@ -409,6 +412,7 @@ def _all_of(forget, requests, n, name):
     share = requests*_share(_counted(rest, name) if word else rest, n, name)
     return (f'{word}:{share}' if word else share), word in ('', 'random')
 
+# %% ../nbs/17_task.ipynb #f90fb08e
 def choose_requests(
     task: Task,
     forget, # of each request a share or a number, or for all of them what else `choose_forget` takes
@@ -461,6 +465,7 @@ def parted(
     keep[chosen] = False
     return _checked(Split(task.train[keep], task.train[chosen], *_held_out(task, task.train.y[chosen], gen)))
 
+# %% ../nbs/17_task.ipynb #0b43350f
 def split(
     task: Task,
     forget=None, # as in `choose_forget`

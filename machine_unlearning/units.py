@@ -19,7 +19,8 @@ from .engine import set_aside
 from .experiment import Experiment, Unit
 from .identity import check_record, digest, plain
 from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
-from .layout import record_version, round_folder, sham_folder, write_logits, write_members, write_metrics
+from .layout import record_version, round_folder, sham_folder
+from .layout import write_logits, write_members, write_metrics
 from .logits import first_slot
 from .models import inner, load_weights
 from .original import own_memory
@@ -141,13 +142,15 @@ def files_of(
     "Return the files of an approach in the published layout"
     return files(_record_of(out, approach), None if method_of(approach) == 'retain' else method_of(approach))
 
+# %% ../nbs/23_units.ipynb #0db1f98b
 def _record_of(out, approach):
     "The folder in the published layout that an approach is read from"
     if is_sham(approach): return sham_folder(out)
     return round_folder(out, round_of(approach)) if round_of(approach) else out
 
+# %% ../nbs/23_units.ipynb #ba735bf9
 def _stack(path, key, data, paths, outputs):
-    "Write the published layout from the logits under `key` of all units, on their first examples, as many as `data` has"
+    "Write the published layout from the logits under `key` of all units, on as many first examples as `data` has"
     models = (read_unit(p, key)[0][key][:len(data)] for p in paths)
     if data.kind == 'labels': truth,models = np.ones((len(data), 1)), (signed_mean(z, data.y) for z in models)
     else: truth = first_slot(data.main.cpu().numpy(), outputs)
@@ -182,6 +185,7 @@ def _about_unit(experiment, approach, path):
     parts = about[f'retain_{name}'], performance(z[asked:], y[asked:])
     return about | new | {f'retain_{name}': float(np.average(parts, weights=sizes))}
 
+# %% ../nbs/23_units.ipynb #1e40bcbb
 def _collect_stream(experiment):
     "Write what the rounds have in common"
     write_json(files(experiment.plan.out).about, dict(schema=record_version, **_kind(experiment),
@@ -204,8 +208,10 @@ def _about(experiment, approach, abouts):
         cost={k: sum(a[k] for a in abouts) for k in costs}, **_started(experiment, approach),
         **_asked(experiment, approach))
 
+# %% ../nbs/23_units.ipynb #0705d93c
 def _kind(experiment): return dict(kind='number' if experiment.task.regression else 'classes')
 
+# %% ../nbs/23_units.ipynb #9bc5f0ea
 def _asked(experiment, approach):
     "What the models were asked to forget; a pool is told once, for the whole record"
     if experiment.groups is not None: return {}
@@ -214,12 +220,14 @@ def _asked(experiment, approach):
     if round_of(approach): asked = dict(requests=experiment.requests[:n])
     return asked | dict(forget=experiment.forget[:n].tolist()) | _memorised(experiment, n) | _whose(experiment.sets, n)
 
+# %% ../nbs/23_units.ipynb #b695ae09
 def _memorised(experiment, n):
     "How much each of the first forget examples is memorised, where that was found out"
     if experiment.memorised is None: return {}
     scores = experiment.memorised[experiment.forget[:n]].tolist()
     return dict(memorised=[s if s == s else None for s in scores]) # NaN is no json
 
+# %% ../nbs/23_units.ipynb #4f98d5a2
 def _whose(sets, n):
     "Whom the first forget examples and the control examples belong to, where that is known"
     subjects = dict(forget=sets.forget.subject, control=sets.control.subject)
@@ -243,7 +251,8 @@ def check_place(
 ):
     "Refuse folders and files that cannot be written, before anything is loaded"
     for folder in plan.out, plan.units or plan.out/'units': check_file(folder/'file')
-    own = [files(plan.out).about, members_file(plan.out)] if plan.design == 'halves' else [files(plan.out).about]*(plan.requests > 1)
+    own = [files(plan.out).about]*(plan.requests > 1)
+    if plan.design == 'halves': own = [files(plan.out).about, members_file(plan.out)]
     for path in own + [path for a in plan.populations for path in files_of(plan.out, a)]: check_file(path)
 
 # %% ../nbs/23_units.ipynb #9473cd66
