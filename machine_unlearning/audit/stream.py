@@ -241,11 +241,11 @@ def show(
 
 # %% ../../nbs/audit/58_stream.ipynb #7e3b7f3b
 def _curves_of(ax, rows, last):
-    "The memory left of every request of an approach, round by round"
+    "The memory of every request in an approach, round by round"
     for j,one in rows[rows.request > 0].groupby('request'):
         color,x = plt.cm.viridis((j - 1)/max(1, last)), one['round']
-        ax.plot(x, 100*one.memory_left, 'o-', color=color, ms=3, lw=1.2, label=f'request {j}')
-        ax.fill_between(x, 100*one.memory_left_low, 100*one.memory_left_high, color=color, alpha=.15, lw=0)
+        ax.plot(x, one.memory_gap, 'o-', color=color, ms=3, lw=1.2, label=f'request {j}')
+        ax.fill_between(x, one.memory_gap_low, one.memory_gap_high, color=color, alpha=.15, lw=0)
 
 # %% ../../nbs/audit/58_stream.ipynb #f6adc83d
 def curves(
@@ -253,7 +253,7 @@ def curves(
     names, # of approaches
     per_row=4, # panels
 ): # matplotlib figure
-    "Draw the memory left of every request, round by round, with intervals"
+    "Draw the memory gap of every request, round by round, with intervals"
     names,left = list(names), found.memory
     high = -(-len(names)//per_row)
     fig,axs = plt.subplots(high, per_row, figsize=(2.3*per_row, 2*high + .4), sharex=True, sharey=True, squeeze=False)
@@ -263,7 +263,7 @@ def curves(
     for ax in axs.flat[len(names):]: ax.set_visible(False)
     axs[0, 0].legend(frameon=False, fontsize=6)
     fig.supxlabel('round', size=9)
-    fig.supylabel('memory left (%)', size=9)
+    fig.supylabel('memory gap (standard deviations)', size=9)
     fig.tight_layout()
     return fig
 
