@@ -13,11 +13,10 @@ import math, numpy as np
 from pathlib import Path
 from typing import NamedTuple
 from scipy.special import ndtr, ndtri, stdtrit
-from scipy.stats import rankdata
 from .columns import columns, wrapped
 from .exact import epsilon_lower, exact_log_p
 from .pair import Levels, Pair
-from .ranking import auc
+from .ranking import auc, ranks
 from .scores import closeness
 from ..core import check_range, command, listed, number
 from ..layout import check_values, files, map_numbers, read_logits, regression
@@ -193,7 +192,7 @@ def extremes(
     scores, # (m,)
 ) -> np.ndarray: # (m,), how far from the middle each is, in ranks
     "Rank examples by their distance from the pool's median; the pool does not know who was forgotten"
-    return abs(rankdata(scores) - (len(scores)+1)/2)
+    return abs(ranks(scores) - (len(scores)+1)/2)
 
 # %% ../../nbs/audit/63_judge.ipynb #ea5b9403
 class Judged(NamedTuple):

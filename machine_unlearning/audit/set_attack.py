@@ -8,10 +8,10 @@ __all__ = ['set_sizes', 'SetAttack', 'set_attack_blocks', 'set_attack']
 # %% ../../nbs/audit/15_set_attack.ipynb #0340520f
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import rankdata
 from typing import NamedTuple
 from .counting import epsilon_from_counts
-from .ranking import auc_within, fold_labels, fold_ratios, p_value, shuffles, split_ratios
+from .ranking import auc_within, fold_labels, fold_ratios, p_value, ranks, shuffles
+from .ranking import split_ratios
 from ..logits import blocks, check_alpha, check_delta, check_scores
 
 # %% ../../nbs/audit/15_set_attack.ipynb #9e9cd9c8
@@ -77,8 +77,8 @@ def _centred(retain, unlearn, fold_r, fold_u, drawn):
 def _rank_p(retain, unlearn, seed):
     "Exact p-value of how high the unlearned models (m,) rank among all"
     n,m = len(retain), len(unlearn)
-    ranks = rankdata(np.concatenate([retain, unlearn]))
-    return p_value(ranks[n:].sum(), shuffles(n, m, 999, [seed, 3]) @ ranks)
+    rank = ranks(np.concatenate([retain, unlearn]))
+    return p_value(rank[n:].sum(), shuffles(n, m, 999, [seed, 3]) @ rank)
 
 # %% ../../nbs/audit/15_set_attack.ipynb #960ba113
 def _set_attack(totals, labels, sizes, drawn, alpha, delta, seed):
