@@ -84,10 +84,12 @@ def scene_of(
     experiment: Experiment, # may come without data
     parts, # its four sets
     how: Stress,
+    canaries=None, # those that are to be forgotten
 ) -> Scene:
     "Set what is the same for all models"
     chance = experiment.seed_of('stress', 0)
-    return Scene(experiment.task, parts, share_out(parts.forget, torch.Generator().manual_seed(chance)), how, chance)
+    shares = share_out(parts.forget, torch.Generator().manual_seed(chance))
+    return Scene(experiment.task, parts, shares, how, chance, canaries)
 
 def attack_one(
     experiment: Experiment, # may come without data
@@ -95,12 +97,13 @@ def attack_one(
     job: Attack,
     deadline=math.inf, # not used: a model takes little time
     how=Stress(),
+    canaries=None, # those that are to be forgotten
 ):
     "Attack one model and write what is found"
     experiment.plan.register()
     with settled(experiment, job) as gen:
         device = experiment.plan.device
-        scene = scene_of(experiment, read_sets(sets, device)[1], how)
+        scene = scene_of(experiment, read_sets(sets, device)[1], how, canaries)
         model,origin = (p and load_model(p, experiment.task).to(device) for p in (job.model, job.origin))
         found,numbers = stress(model, scene, gen, origin)
     scores = np.stack([j.scores for j in found.values()])
@@ -146,13 +149,18 @@ def run_stress(
     every = [j for of in jobs.values() for j in of]
     todo = [j for j in every if not j.done()]
     n = 1 if executor else count_workers(experiment, workers)
-    do = functools.partial(attack_one, how=how)
+    do = functools.partial(attack_one, how=how, canaries=_planted(experiment))
     args = experiment, do, todo, [j for j in every if j.done()], executor, n, time_budget
-    failures,left = hand_out(*args) if todo else ({}, 0)
+    failures,left = hand_out(*args)
     if left: raise paused(todo, len(every), failures, left, time_budget)
     if failures: raise failed(failures, len(todo))
     for a,of in jobs.items(): _collect(experiment, a, _found(of), how)
     return plan.out
+
+def _planted(experiment):
+    "The canaries that are to be forgotten; None without any"
+    found = experiment.task.canaries and experiment.task.canaries.among(experiment.forget)
+    return found if found and len(found.index) else None
 
 def _collect(experiment, approach, found, how):
     "Write what the attacks on a population found"

@@ -36,6 +36,7 @@ class Task:
     settings: dict = field(default_factory=dict) # approach to hyper-parameters that replace its defaults
     loss: callable = F.cross_entropy # loss(output, labels, reduction='mean')
     start: Path = None             # file of weights that every network starts from; None for fresh ones
+    canaries: tuple = None         # what some training examples carry, of `canaries.plant`
 
     def __post_init__(self):
         for name,kind in dict(train=Data, held_out=Data, transform=Transform, recipe=Recipe, settings=dict).items():

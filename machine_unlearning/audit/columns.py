@@ -265,7 +265,11 @@ _rebuilt = _read(f"""
     probe_auc | probe AUC | - | number | low
         Chance that a linear probe of the features scores a forget above a control example, mean over the models.
     probe_p | probe p | - | thousandths | high
-        Exact test of the claim that such a probe only guesses; twice the median over the models.""")
+        Exact test of the claim that such a probe only guesses; twice the median over the models.
+    canary_shift | canary shift | - | number | -
+        Mean alignment of gradients with noise that forget examples carried; below 0 where a model knows the noise.
+    canary_p | canary p | - | thousandths | high
+        Exact test of the claim that gradients do not point away from that noise; twice the median over the models.""")
 stressed = _relearned + _rebuilt
 
 # %% ../../nbs/audit/50_columns.ipynb #90ad6060

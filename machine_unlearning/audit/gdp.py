@@ -47,7 +47,8 @@ def gdp_mu(
     check_alpha(alpha)
     retain,unlearn = check_scores(retain, unlearn, least=4)
     r,u = (fold == 0 for fold in fold_labels(retain.shape[1], unlearn.shape[1], 2, seed))
-    fp,fn = threshold_errors((retain[:, r], unlearn[:, u]), (retain[:, ~r], unlearn[:, ~u]))
+    fit,count = ((retain.compress(a, 1), unlearn.compress(b, 1)) for a,b in ((r, u), (~r, ~u)))
+    fp,fn = threshold_errors(fit, count)
     fpr,fnr = clopper_pearson_upper(fp, (~r).sum(), alpha/2), clopper_pearson_upper(fn, (~u).sum(), alpha/2)
     return np.maximum(ndtri(1-fpr) - ndtri(fnr), 0)
 

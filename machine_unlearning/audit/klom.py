@@ -64,7 +64,7 @@ def _statistics(k): return np.array([k.mean(), np.percentile(k, 95)])
 def _shuffled(cells, N, draws, seed):
     "Statistics of random labels, (draws, 2); the bins depend on both populations together and stay"
     orders = np.random.default_rng(seed).permuted(np.tile(np.arange(cells.shape[1]), (draws, 1)), axis=1)
-    retain = (_counts(cells[:, o[:N]]) for o in orders)
+    retain = (_counts(cells.take(o[:N], axis=1)) for o in orders)
     both = _counts(cells)
     return np.array([_statistics(_divergence(r, both - r)) for r in retain])
 

@@ -9,6 +9,7 @@ __all__ = ['fold_labels', 'fold_ratios', 'log_ratios', 'places', 'ranks', 'auc',
 # %% ../../nbs/audit/02_ranking.ipynb #73649782
 import numpy as np
 from scipy.special import gammaln
+from typing import NamedTuple
 from ..logits import check_scores
 
 # %% ../../nbs/audit/02_ranking.ipynb #2e512096
@@ -41,20 +42,28 @@ def _moments(
     return n, mean+centre, np.where(around > 1e-13*squares, around, 0)
 
 # %% ../../nbs/audit/02_ranking.ipynb #4249365d
-def _log_predictive(
-    x, # (S, N), scores
-    fold, # (N,) int, each model's fold
-    fit, # of `_moments`, of either kind of model
-) -> np.ndarray: # (S, N)
-    "Log density of every score under the Student t of the models outside its fold"
+class _Density(NamedTuple):
+    "Student t of the models outside each fold: log peak, centre and n times the squared scale, (S, K); and n, (K,)"
+    peak: np.ndarray
+    mean: np.ndarray
+    width: np.ndarray
+    n: np.ndarray
+
+def _predictive(fit):
+    "`_Density` from `_moments`"
     n,mean,around = fit
     around = np.maximum(around, n*np.spacing(abs(mean).astype(np.float32)).astype(float)**2/12)
     with np.errstate(divide='ignore', invalid='ignore'): # folds without a model in `fold` may have nothing to fit
         width = around*(1+1/n)
-        peak = gammaln(n/2) - gammaln((n-1)/2) - np.log(np.pi*width)/2
-    off = x - mean[:, fold]
-    off *= off; off /= width[:, fold]; off += 1 # in place, and the log of a sum, which is faster than log1p
-    return peak[:, fold] - n[fold]/2*np.log(off, out=off)
+        return _Density(gammaln(n/2) - gammaln((n-1)/2) - np.log(np.pi*width)/2, mean, width, n)
+
+def _fall(x, fold, density):
+    "What the density of each score is divided by for its distance, before it is raised to the power of n/2"
+    off = x - density.mean.take(fold, axis=1)
+    off *= off
+    off /= density.width.take(fold, axis=1)
+    off += 1
+    return off
 
 # %% ../../nbs/audit/02_ranking.ipynb #041a036c
 def _difference(
@@ -63,8 +72,11 @@ def _difference(
     fits, # of `_moments`, of retrained and of unlearned models
 ) -> np.ndarray: # (S, K)
     "Log density under the unlearned models minus that under the retrained ones"
-    retrained,unlearned = (_log_predictive(x, fold, fit) for fit in fits)
-    return unlearned - retrained
+    r,u = map(_predictive, fits)
+    a,b = (_fall(x, fold, d) for d in (r, u))
+    if (r.n == u.n).all(): a,b = a/b, 1. # one logarithm is enough
+    log = r.n[fold]/2*np.log(a) - u.n[fold]/2*np.log(b)
+    return log + (u.peak - r.peak).take(fold, axis=1)
 
 def fold_ratios(
     retain, # (S, N), a score of retrained models
@@ -127,7 +139,8 @@ def auc_within(
     "Compute the share of the pairs of the same fold that are ranked right"
     K = fold_r.max()+1
     pairs = np.bincount(fold_r)*np.bincount(fold_u)
-    return sum(auc(retain[:, fold_r == f], unlearn[:, fold_u == f])*pairs[f] for f in range(K))/pairs.sum()
+    each = (auc(retain.compress(fold_r == f, 1), unlearn.compress(fold_u == f, 1)) for f in range(K))
+    return sum(a*n for a,n in zip(each, pairs))/pairs.sum()
 
 # %% ../../nbs/audit/02_ranking.ipynb #eaa91e6d
 def split_ratios(
@@ -139,8 +152,8 @@ def split_ratios(
     "Compute the log ratios of the models in half 1, with densities fitted on half 0"
     fits = _moments(retain, half_r), _moments(unlearn, half_u)
     counted_r,counted_u = half_r == 1, half_u == 1
-    return (_difference(retain[:, counted_r], half_r[counted_r], fits),
-            _difference(unlearn[:, counted_u], half_u[counted_u], fits))
+    return (_difference(retain.compress(counted_r, 1), half_r[counted_r], fits),
+            _difference(unlearn.compress(counted_u, 1), half_u[counted_u], fits))
 
 # %% ../../nbs/audit/02_ranking.ipynb #ced83908
 def shuffles(

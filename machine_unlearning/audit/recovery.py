@@ -117,8 +117,9 @@ def _left(name, m): return _ends(name, m.left, m.left_low, m.left_high)
 
 def _numbers(models):
     "Means over the models, and of p-values, which share their examples, twice the median: valid however they depend"
-    found = {k: float(models[k].mean()) for k in ('distance', 'barrier', 'probe_auc') if k in models}
-    return found | ({'probe_p': min(1., 2*float(np.median(models['probe_p'])))} if 'probe_p' in models else {})
+    means,tests = ('distance', 'barrier', 'probe_auc', 'canary_shift'), ('probe_p', 'canary_p')
+    found = {k: float(models[k].mean()) for k in means if k in models}
+    return found | {k: min(1., 2*float(np.median(models[k]))) for k in tests if k in models}
 
 # %% ../../nbs/audit/21_recovery.ipynb #e5e259e4
 def _over_models(x, alpha):

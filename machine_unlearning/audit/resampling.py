@@ -32,7 +32,7 @@ def subset_interval(
     check_alpha(alpha)
     retain,unlearn = check_scores(retain, unlearn, least=4)
     rng,value = np.random.default_rng(seed), float(statistic(retain, unlearn))
-    def subset(x): return x[:, rng.permutation(x.shape[1])[x.shape[1]//4:]]
+    def subset(x): return x.take(rng.permutation(x.shape[1])[x.shape[1]//4:], axis=1) # in rows, unlike x[:, …]
     parts = np.array([statistic(subset(retain), subset(unlearn)) for _ in range(draws)])
     if not (draws and np.isfinite(value) and np.isfinite(parts).all()): return Interval(value, np.nan, np.nan)
     freedom = freedom or min(retain.shape[1], unlearn.shape[1])-1

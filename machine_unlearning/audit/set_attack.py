@@ -70,7 +70,7 @@ def _centred(retain, unlearn, fold_r, fold_u, drawn):
     done = np.empty_like(retain), np.empty_like(unlearn)
     for f in range(fold_r.max()+1):
         r,u = fold_r == f, fold_u == f
-        cut = _thresholds(retain[:, ~r], unlearn[:, ~u], drawn)
+        cut = _thresholds(retain.compress(~r, 1), unlearn.compress(~u, 1), drawn)
         done[0][:, r],done[1][:, u] = retain[:, r] - cut, unlearn[:, u] - cut
     return done
 
@@ -98,7 +98,7 @@ def _set_attack(totals, labels, sizes, drawn, alpha, delta, seed):
 # %% ../../nbs/audit/15_set_attack.ipynb #73c9f5b6
 def _split(retain, unlearn, half_r, half_u, folds, seed):
     "Log ratios of the counted half, and those of the fitted half cross-fitted within it; none where it is too small"
-    fitted = retain[:, half_r == 0], unlearn[:, half_u == 0]
+    fitted = retain.compress(half_r == 0, 1), unlearn.compress(half_u == 0, 1)
     n,m = (x.shape[1] for x in fitted)
     counted = split_ratios(retain, unlearn, half_r, half_u)
     if min(n, m) < 3: return *counted, np.zeros((len(retain), 1)), np.zeros((len(retain), 1)) # the threshold stays at 0
