@@ -46,7 +46,8 @@ def run_unit(
     experiment.plan.register()
     checkpoint = Checkpoint(Path(unit.path).with_suffix('.pt'), deadline)
     make = _make_extras if unit.extras and unit.made() else _make_unit
-    with settled(experiment, unit) as gen: make(experiment, unit, *read_sets(sets, experiment.plan.device), gen, checkpoint)
+    with settled(experiment, unit) as gen:
+        make(experiment, unit, *read_sets(sets, experiment.plan.device), gen, checkpoint)
     checkpoint.path.unlink(missing_ok=True)
 
 def _make_unit(experiment, unit, data, parts, gen, checkpoint):
@@ -116,12 +117,12 @@ def _train(experiment, unit, data, gen, checkpoint):
 def _begun(unit): return extra_file(unit.path, 'checkpoint').with_suffix('.begun')
 
 def _rewinder(experiment, unit, model, data, checkpoint):
-    "A hook of `fit` that writes the checkpoint at 95 % of the epochs, at least one before the end; None if nobody reads it"
+    "A hook of `fit` that writes the checkpoint at 95 % of the epochs, or one before the end; None if nobody reads it"
     if 'checkpoint' not in unit.extras: return None
     recipe,path = experiment.task.recipe, _begun(unit)
     left = max(1, recipe.epochs//20)
-    past = checkpoint and checkpoint.states and checkpoint.states[0]['step'] >= (recipe.epochs-left)*per_epoch(data, recipe)
-    if past and not path.is_file(): checkpoint.states.clear() # interrupted when nobody read it: begin anew
+    at,states = (recipe.epochs-left)*per_epoch(data, recipe), checkpoint.states if checkpoint else []
+    if states and states[0]['step'] >= at and not path.is_file(): states.clear() # nobody read it when that was trained
     return rewinder(model, data, recipe, left, lambda found: write_extra(path, unit, found))
 
 # %% ../nbs/24_population.ipynb #ea439e62
@@ -145,11 +146,11 @@ def _keep_extras(experiment, unit, model, data, gen):
 # %% ../nbs/24_population.ipynb #2fea4ddc
 def _make_extras(experiment, unit, data, parts, gen, checkpoint):
     "Write the extras that a finished model lacks"
-    made,seen = load_model(unit.path, experiment.task), _seen(experiment, unit, data, parts)
     unit = replace(unit, extras=tuple(k for k in unit.extras if not extra_file(unit.path, k).is_file()))
-    if 'checkpoint' in unit.extras:
-        again,_ = _train(experiment, unit, seen, gen, checkpoint)
-        _check_again(unit, made.state_dict(), inner(again).state_dict(), checkpoint)
+    seen,again = _seen(experiment, unit, data, parts), None
+    if 'checkpoint' in unit.extras: again,_ = _train(experiment, unit, seen, gen, checkpoint) # the first to draw
+    made = load_model(unit.path, experiment.task)
+    if again: _check_again(unit, made.state_dict(), inner(again).state_dict(), checkpoint)
     _keep_extras(experiment, unit, made.to(experiment.plan.device), seen, gen)
 
 def _check_again(unit, made, again, checkpoint):

@@ -107,9 +107,12 @@ def enough(
     radius: float, # C₀, largest length of the weights before the noise
 ) -> float: # σ
     "Compute the noise of the Gaussian mechanism; `ValueError` where its formula does not hold"
-    noise = 2*radius/eps*math.sqrt(2*math.log(1.25/delta)) if eps > 0 and 0 < delta < 1 else 0
-    if noise and divergence(eps, 2*radius/noise) <= delta: return noise
-    raise ValueError(f'never certified: expected ε above 0 and 1 at most, and δ in (0, 1), found {eps} and {delta}')
+    if not (eps > 0 and 0 < delta < 1): raise ValueError(f'expected ε above 0 and δ in (0, 1), found {eps} and {delta}')
+    noise = 2*radius/eps*math.sqrt(2*math.log(1.25/delta))
+    left = divergence(eps, 2*radius/noise)
+    if left <= delta: return noise
+    raise ValueError(f'never certified: the noise of the formula leaves a δ of {left:.2g} at ε = {eps:g}, '
+        f'expected {delta:g} or less; choose a smaller ε')
 
 @method('Output noise', **_koloskova, ranges=dict(lr=('log', 1e-4, 1), radius=('log', 1e-4, 1)))
 def output_noise(
