@@ -135,7 +135,7 @@ def gradient_of(
     "Compute the extra `gradient`: of the mean loss over the training data, not augmented, in evaluation mode"
     task = experiment.task
     request = Request(data, data, task.transform.suited_to(model), task.recipe, gen, loss=task.loss)
-    with answering(model): return mean_gradient(model, data, request)
+    with answering(inner(model)): return mean_gradient(inner(model), data, request)
 
 def _keep_extras(experiment, unit, model, data, gen):
     "Write the extras of a model that has been trained"

@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from .augment import Transform
 from .checkpoint import Checkpoint
 from .data import Data
-from .models import answering, channels_last, into_training, load_weights, unready
+from .models import answering, channels_last, inner, into_training, load_weights, unready
 
 # %% ../nbs/16_train.ipynb #7d9ee3c1
 schedules = dict(
@@ -411,10 +411,10 @@ def rewinder(
 ): # after(model, opt, batch), a hook of `fit`
     "Make a hook that keeps a training as it is some epochs before its end; that is at once where all are left"
     at = (recipe.epochs - left)*per_epoch(data, recipe)
-    if not at: keep(Rewound(left, _copies(model.state_dict()), {}))
+    def found(sums): return Rewound(left, _copies(inner(model).state_dict()), {i: _copies(s) for i,s in sums.items()})
+    if not at: keep(found({}))
     def after(model, opt, batch):
-        if batch.step+1 != at: return
-        keep(Rewound(left, _copies(model.state_dict()), {i: _copies(s) for i,s in opt.state_dict()['state'].items()}))
+        if batch.step+1 == at: keep(found(opt.state_dict()['state']))
     return after
 
 # %% ../nbs/16_train.ipynb #7b6bbd9e
