@@ -238,8 +238,9 @@ def renew_buffers(
     request: Request, # its factory `make` and generator
 ):
     "Give the buffers of a network, but for those of frozen parts, the values of a fresh one"
-    state = dict(_made(model, request).named_buffers())
-    for name,b in model.named_buffers():
+    own = list(model.named_buffers())
+    state = dict(_made(model, request).named_buffers()) if own else {}
+    for name,b in own:
         _expect(name, state.get(name), b)
         put(b, state[name])
 
