@@ -15,6 +15,7 @@ from .plan import make_plan
 def _made(plan):
     "What the record holds"
     first,*others = plan.populations
+    if plan.requests > 1: return f'what {plan.requests} requests left of {plan.n} models for each of {", ".join(plan.approaches)}'
     if plan.design == 'halves': return f'logits of {plan.n} runs for each of {", ".join(plan.populations)}'
     return f'logits of {plan.n} retrained models and of {plan.n} for each of {", ".join(others)}'
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from fastcore.basics import patch
 from .core import atomic, check_file, check_name, check_range, check_seed, versions, write_json
 from .engine import Inline, Job, check_workers, cores, failed, paused, processes, set_aside
-from .engine import stop_at, travels, work
+from .engine import stop_at, sweep, travels, work
 from .identity import check_record, content, digest, draw_seed
 from .layout import files, members_file, metric_columns, record_version, write_logits
 from .layout import write_members, write_metrics
@@ -576,6 +576,7 @@ def run_estimators(
     units = plan.units()
     finished = {u for u in units if _is_whole(u)}
     todo = [u for u in units if u not in finished]
+    if not todo: sweep(units) # a run that was killed after its last model left its locks
     failures,left = _work(plan, todo, finished, executor, n, deadline) if todo else ({}, 0)
     if left: raise paused(todo, len(units), failures, left, time_budget)
     for a in plan.populations:

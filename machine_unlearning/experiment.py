@@ -6,20 +6,22 @@
 __all__ = ['Experiment', 'Unit', 'extra_file', 'has_weights']
 
 # %% ../nbs/22_experiment.ipynb #f83c1485
-import copy, hashlib, os, shutil, sys
+import copy, hashlib, importlib, json, os, shutil, sys
 import numpy as np, safetensors.torch, torch
 from dataclasses import asdict, dataclass, replace
 from fastcore.basics import patch
 from pathlib import Path
 from . import train
-from .core import Failed, versions
-from .data import parts_of
+from .core import Failed, versions, write_json
+from .data import parts_of, read_forget
 from .engine import Job, travels
 from .identity import architecture, content, digest, draw_seed, number, plain
+from .layout import read_about, read_members
 from .models import answering, inner, load_weights
 from .original import own_memory, read_original, sha256
-from .plan import Plan, check_settings, is_sham, method_of, task_of, trained
-from .task import choose_forget, choose_sham, draw_half, groups_of, split
+from .plan import Plan, check_settings, is_sham, made_as, method_of, origin_of, round_of
+from .plan import task_of, trained
+from .task import choose_forget, choose_requests, choose_sham, draw_half, groups_of, parted, worded
 from .unlearn import Request, check, check_kind, methods
 
 # %% ../nbs/22_experiment.ipynb #3d9b10fe
@@ -40,14 +42,17 @@ class Experiment:
 @patch
 def choose_sets(self: Experiment):
     "Split the data as the plan's design asks for"
-    plan,halves = self.plan, self.plan.design == 'halves'
-    asked = (plan.pool, 'pool') if halves else (plan.forget, 'forget')
-    self.sets = split(self.task, asked[0], plan.seed, asked[1])
-    gen = torch.Generator().manual_seed(plan.seed)
-    self.forget = choose_forget(self.task, asked[0], gen, asked[1]) # indices into D of the forget set or the pool
-    self.groups = groups_of(self.sets.forget).tolist() if halves else None
-    chance = torch.Generator().manual_seed(self.seed_of('sham', 0)) # lists, as tensors travel badly
-    self.sham = choose_sham(self.sets, chance).tolist() if plan.sham else None
+    plan,gen = self.plan, torch.Generator().manual_seed(self.plan.seed)
+    self.memorised = self.requests = self.groups = self.sham = None
+    if plan.memorisation is not None: self.memorise()
+    asked = (plan.pool, 'pool') if plan.design == 'halves' else (plan.forget, 'forget')
+    if plan.requests == 1: self.forget = choose_forget(self.task, asked[0], gen, asked[1], self.memorise) # into D
+    else: self.forget,self.requests = choose_requests(self.task, plan.forget, plan.requests, gen, self.memorise)
+    self.sets = parted(self.task, self.forget, gen)
+    if plan.design == 'halves': self.groups = groups_of(self.sets.forget).tolist() # lists, as tensors travel badly
+    if self.requests is not None: self.requests = self.requests.tolist()
+    chance = torch.Generator().manual_seed(self.seed_of('sham', 0))
+    if plan.sham: self.sham = choose_sham(self.sets, chance).tolist()
 
 # %% ../nbs/22_experiment.ipynb #692b4146
 @patch
@@ -56,6 +61,65 @@ def members_of(self: Experiment,
 ) -> torch.Tensor: # (m,) bool
     "Draw the candidates that a run is trained on and forgets"
     return draw_half(torch.tensor(self.groups), torch.Generator().manual_seed(self.seed_of('members', run)))
+
+@patch
+def asked_by(self: Experiment,
+    population: str,
+) -> int:
+    "Count the forget examples that have been asked for when the models of a population are made"
+    r = round_of(population)
+    return sum(n <= r for n in self.requests) if r else len(self.sets.forget)
+
+# %% ../nbs/22_experiment.ipynb #e4809339
+@patch
+def memorise(self: Experiment) -> np.ndarray: # (n,), NaN where it is not known
+    "Find out once how much each training example is memorised"
+    if self.memorised is None:
+        known = self.plan.memorisation not in (None, 'loss')
+        self.memorised = self.from_halves() if known else self.summed_losses()
+    return self.memorised
+
+# %% ../nbs/22_experiment.ipynb #80deafe0
+@patch
+def from_halves(self: Experiment) -> np.ndarray: # (n,), NaN outside the pool
+    "Read memorisation from the originals of runs that forgot halves of a pool of the same training set"
+    folder,y = self.plan.memorisation, self.task.train.main.numpy()
+    halves = importlib.import_module('machine_unlearning.audit.halves') # which needs pandas
+    if read_members(folder) is None: raise ValueError(f'{folder}: expected runs of the design halves, found none')
+    pool = read_forget(read_about(folder).get('pool', ()), len(y), f'{folder}/record.json: pool').numpy()
+    table = halves.candidates(halves.read_halves(folder, ['original']), 'original')
+    if not np.allclose(table.label, y[pool]): raise ValueError(f'{folder}: expected the labels of the '
+        "training set on the pool, found others: the record is of another task")
+    found = np.full(len(y), np.nan)
+    found[pool] = table.memorised
+    return found
+
+# %% ../nbs/22_experiment.ipynb #18c9bf15
+@patch
+def summed_losses(self: Experiment) -> np.ndarray: # (n,)
+    "Sum up the training loss of an original, trained for that, on every example; kept beside the models"
+    of = [_bytes(self.task.train), plain(asdict(self.task.recipe)), plain(asdict(self.task.transform)), self.code(),
+        self.seed_of('memorisation', 0), content(train.summing, name='summing'), _start(self.task)]
+    path = self.models_in()/f'memorisation-{digest(of)}.json'
+    if not path.is_file():
+        sums,cost = self.watched()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, dict(loss=sums, trained=cost.trained, seconds=cost.seconds))
+        print(f'{path}: memorisation, from an original trained on {cost.trained:,} samples in {cost.seconds:.1f} s',
+            file=sys.stderr)
+    return np.array(json.loads(path.read_text(encoding='utf-8'))['loss'])
+
+# %% ../nbs/22_experiment.ipynb #71070f52
+@patch
+def watched(self: Experiment) -> tuple: # list of n sums, cost
+    "Train an original, and sum up its loss on every example over the epochs"
+    task,device,cost = self.task, self.plan.device, train.Cost()
+    data = task.train.to(device)
+    sums = torch.zeros(len(data), dtype=torch.float32, device=device)
+    with train.one_thread(), train.seeded(self.seed_of('memorisation', 0)) as gen, cost.timed():
+        model,objective = task.network().to(device), train.summing(task.loss, sums)
+        train.fit(model, data, task.recipe, task.transform, gen, cost, objective)
+    return sums.tolist(), cost
 
 # %% ../nbs/22_experiment.ipynb #af165167
 @patch
@@ -182,7 +246,7 @@ def determined(self: Experiment) -> dict: # what json can hold
     name = plan.task if isinstance(plan.task, str) else 'Task'
     loss = getattr(task.loss, '__qualname__', type(task.loss).__name__)
     sets = {k: [len(d), _bytes(d)] for k,d in vars(self.sets).items()}
-    before = _start(task) | _design(plan) | self.starting()
+    before = _start(task) | _design(plan) | self.named() | self.starting()
     return before | dict(task=name, options=_options(plan), seed=plan.seed, loss=loss, sets=sets,
         recipe=plain(asdict(task.recipe)), transform=plain(asdict(task.transform)), code=self.code(),
         version=versions()['machine_unlearning'], python='.'.join(map(str, sys.version_info[:2])))
@@ -193,6 +257,12 @@ def starting(self: Experiment) -> dict: # empty where originals are trained here
     "Tell the original that all methods start from, if somebody brings one"
     return {} if self.original is None else dict(original=f'sha256 {self.original}')
 
+@patch
+def named(self: Experiment) -> dict: # empty where the forget set, or the pool, is not named by a word
+    "Tell the word of the forget set, with a digest of the indices that it came to"
+    asked = self.plan.pool if self.plan.design == 'halves' else self.plan.forget
+    return dict(chosen=f'{asked} {digest(self.forget.tolist())}') if worded(asked)[0] else {}
+
 # %% ../nbs/22_experiment.ipynb #ee1e504a
 def _options(plan):
     "The options that were given, but for files, which count by their content"
@@ -201,7 +271,8 @@ def _options(plan):
 
 def _design(plan):
     "The design of an experiment, where it is not the usual one"
-    return {} if plan.design == 'retrained' else dict(design=plan.design)
+    halves = {} if plan.design == 'retrained' else dict(design=plan.design)
+    return halves | (dict(requests=plan.requests) if plan.requests > 1 else {})
 
 def _start(task):
     "Digest of the weights that every network starts from"
@@ -233,10 +304,11 @@ def recipe_of(self: Experiment,
     approach: str, # `retain`, `original`, `retrain`, a method or its answers to sham requests
 ) -> dict: # what json can hold
     "Collect what determines the models of an approach besides the experiment"
-    if approach in trained: return {}
+    at = dict(round=round_of(approach)) if round_of(approach) else {}
+    if method_of(approach) in trained: return at
     used = content(methods[method_of(approach)].function, Request, name=approach)
     found = dict(settings=plain(self.settings_of(approach), approach), code=used)
-    if not is_sham(approach): return found | dict(originals=self.plan.originals)
+    if not is_sham(approach): return found | at | dict(originals=self.plan.originals)
     return found | dict(originals='each', sham=_bytes(self.sets.test[self.sham]))
 
 # %% ../nbs/22_experiment.ipynb #13069f9b
@@ -282,21 +354,26 @@ def has_weights(
 
 # %% ../nbs/22_experiment.ipynb #fae8824d
 @patch
+def models_in(self: Experiment) -> Path:
+    "Return the folder that all files of the experiment's models are under"
+    shared = self.plan.units
+    inside = shared and (shared/'units').is_dir() # the folder of a record was named, in which they are
+    return self.plan.out/'units' if shared is None else shared/'units' if inside else shared
+
+@patch
 def folder_of(self: Experiment,
     approach: str,
 ) -> Path: # its name is the approach with a digest of all that determines its models
     "Return the folder of an approach's unit files"
-    shared = self.plan.units
-    inside = shared and (shared/'units').is_dir() # the folder of a record was named, in which they are
-    folder = self.plan.out/'units' if shared is None else shared/'units' if inside else shared
-    return folder/f'{approach}-{digest([self.common_of(approach), self.recipe_of(approach)])}'
+    approach = made_as(approach)
+    return self.models_in()/f'{approach}-{digest([self.common_of(approach), self.recipe_of(approach)])}'
 
 @patch
 def common_of(self: Experiment,
     approach: str,
 ) -> dict:
     "Collect what determines the models of an approach; no retrained model has seen an original"
-    blind = approach in ('retain', 'retrain') or is_sham(approach)
+    blind = method_of(approach) in ('retain', 'retrain') or is_sham(approach)
     return {k: v for k,v in self.common.items() if not (blind and k == 'original')}
 
 # %% ../nbs/22_experiment.ipynb #cc9798ef
@@ -305,16 +382,24 @@ _share = .1 # of the time of a training: unlearning within its budget of 5 %, an
 @patch
 def units(self: Experiment) -> list: # originals first
     "List all models of the plan"
-    plan = self.plan
-    folders = {a: self.folder_of(a) for a in ('original', *plan.populations)}
-    def unit(a, i):
-        path,name = str(folders[a]/f'{i:04d}.safetensors'), f'{a} {i}'
-        if a in trained: return Unit(path, name, approach=a, index=i, kept=True, extras=self.extras_of(a))
-        origin = 'retain' if is_sham(a) else 'original'
-        after = folders[origin]/f'{i if is_sham(a) or plan.originals == "each" else 0:04d}.safetensors'
-        return Unit(path, name, str(after), _share, a, i, plan.keep_models)
-    originals = [unit('original', i) for i in range(self.count_originals())]
-    return originals + [unit(a, i) for a in plan.populations if a != 'original' for i in range(plan.n)]
+    names = dict.fromkeys(map(made_as, self.plan.populations))
+    originals = [self.unit('original', i) for i in range(self.count_originals())]
+    return originals + [self.unit(a, i) for a in names if a != 'original' for i in range(self.plan.n)]
+
+@patch
+def unit(self: Experiment,
+    population: str,
+    index: int, # within its population
+) -> Unit:
+    "Describe a model of the plan"
+    plan,origin = self.plan, origin_of(population)
+    def path(a, i): return str(self.folder_of(a)/f'{i:04d}.safetensors')
+    named = path(population, index), f'{population} {index}'
+    if origin is None: return Unit(*named, approach=population, index=index, kept=True,
+        extras=self.extras_of(population))
+    start = 0 if origin == 'original' and plan.originals == 'one' else index
+    kept = plan.keep_models or 0 < round_of(population) < plan.requests # the next request goes on from it
+    return Unit(*named, path(origin, start), _share, population, index, kept)
 
 # %% ../nbs/22_experiment.ipynb #a33e2220
 @patch
@@ -330,7 +415,7 @@ def extras_of(self: Experiment,
 def count_originals(self: Experiment) -> int:
     "Count the originals that the plan needs"
     unlearned = set(self.plan.approaches) - set(trained)
-    every = 'original' in self.plan.populations or unlearned and self.plan.originals == 'each'
+    every = 'original' in map(made_as, self.plan.populations) or unlearned and self.plan.originals == 'each'
     return self.plan.n if every else 1 if unlearned else 0
 
 # %% ../nbs/22_experiment.ipynb #aaa1380f
@@ -340,9 +425,10 @@ def bare(self: Experiment) -> Experiment:
     lean,task = copy.copy(self), self.task.bare()
     pool = None if self.groups is None else len(self.groups)
     original = self.plan.original and self.plan.original.absolute()
-    new = dict(task=task, options={}, forget=None, pool=pool, imports=self.imports(), original=original)
+    new = dict(task=task, options={}, forget=None, pool=pool, imports=self.imports(), original=original,
+        memorisation=None)
     lean.plan = replace(self.plan, **new)
-    lean.task,lean.sets,lean.forget,lean.common = task, None, None, None
+    lean.task,lean.sets,lean.forget,lean.common,lean.memorised = task, None, None, None, None
     return lean
 
 # %% ../nbs/22_experiment.ipynb #c292e16b

@@ -7,8 +7,9 @@ __all__ = ['deltas', 'style', 'legible', 'histograms', 'epsilon_curve', 'epsilon
            'save_figures']
 
 # %% ../nbs/31_figures.ipynb #a74cf492
-import matplotlib.pyplot as plt, numpy as np, seaborn as sns, warnings
+import matplotlib.pyplot as plt, numpy as np, warnings
 from functools import partial
+from matplotlib.colors import to_rgb
 from pathlib import Path
 from zlib import crc32
 from .attack import epsilon_from_rates, error_rates
@@ -17,7 +18,8 @@ from .layout import approaches, published, read_outputs, references, regression
 from .logits import blocks, statistic
 
 # %% ../nbs/31_figures.ipynb #3fe6fc43
-_palette = [c for i,c in enumerate(sns.color_palette('colorblind')) if i != 7] # grey is for references
+# of seaborn's `colorblind` palette, without grey, which is for references
+_palette = [to_rgb(f'#{c}') for c in '0173b2 de8f05 029e73 d55e00 cc78bc ca9161 fbafe4 ece133 56b4e9'.split()]
 _markers = 'osD^v<>hd' # one for each time that the palette starts again
 
 def _place(name):

@@ -173,7 +173,7 @@ def _one_method(method):
     raise ValueError(f'method: expected one of {", ".join(methods)}, found {method or "none"}')
 
 @lab_command
-@delegates(make_plan, but='approaches, originals, n, out, units, design, pool, sham, keep_models')
+@delegates(make_plan, but='approaches, originals, n, out, units, design, pool, sham, keep_models, requests')
 def mu_unlearn(
     method: str = None, # its name
     out: str = 'unlearned.safetensors', # file of weights to write; a card stands beside it, as .json and as .md

@@ -7,14 +7,15 @@ __all__ = ['kinds', 'answers', 'qualities', 'record_version', 'largest', 'costs'
            'read_about', 'record_schema', 'from_bfloat16', 'map_numbers', 'check_shape', 'check_kind', 'kind_of',
            'two_columns', 'read_logits', 'regression', 'check_values', 'check_pair', 'check_labels', 'write_logits',
            'measure', 'metric_columns', 'read_metrics', 'write_metrics', 'approaches', 'find_approach', 'choose',
-           'members_file', 'read_members', 'write_members', 'sham_folder', 'read_outputs', 'Record', 'read_record']
+           'members_file', 'read_members', 'write_members', 'sham_folder', 'round_folder', 'rounds', 'read_outputs',
+           'Record', 'read_record', 'StressFiles', 'stress_files', 'Stressed', 'write_stress', 'read_stress']
 
 # %% ../nbs/01_layout.ipynb #14398ce2
 import csv, functools, json, os, sys, warnings
 import numpy as np
 from pathlib import Path
 from typing import NamedTuple
-from .core import atomic, check_name, listed
+from .core import atomic, check_name, listed, write_json
 
 # %% ../nbs/01_layout.ipynb #5ffd315c
 class Files(NamedTuple):
@@ -83,6 +84,7 @@ _file = dict(file=_of('string'), sha256=_of('string', pattern='^[0-9a-f]{64}$'))
 _written = dict( # for people and other programs
     approach=_of('string'), models=_of('integer', minimum=1), key=_of('string'), started_from=_of('string'),
     settings=_of('object'), code=_of('string'), sham=_of('string'), sham_test_examples=_list, forget=_list,
+    memorised=_list, round=_of('integer', minimum=1), requests=_list,
     experiment=_of('object'), versions=_of('object', additionalProperties=_of('string')),
     devices=_texts, cost=_of('object', additionalProperties=_of('number', minimum=0)), design=dict(const='halves'),
     runs=_of('integer', minimum=1), candidates=_of('integer', minimum=2), drawn=_of('string'), pool=_list,
@@ -452,6 +454,23 @@ def sham_folder(
     "Return the folder with the answers to sham requests"
     return Path(data_path)/'sham'
 
+def round_folder(
+    data_path, # folder of a stream of requests
+    number: int, # from 1
+) -> Path: # it need not exist; it is a folder in the published layout
+    "Return the folder with what was left after a request of a stream"
+    return Path(data_path)/f'round-{number}'
+
+def rounds(
+    data_path, # folder of a stream of requests
+) -> list: # numbers from 1; empty for other folders
+    "List the rounds of a stream that have retrained models to compare with"
+    found,number = [], 1
+    while files(round_folder(data_path, number)).logits.is_file():
+        found.append(number)
+        number += 1
+    return found
+
 # %% ../nbs/01_layout.ipynb #6ed52c61
 def read_outputs(
     data_path, # folder in the published layout
@@ -505,3 +524,84 @@ def _check_control(path, logits, control):
     for axis,what,less in (1, 'models', 1), (2, 'classes', 0):
         wanted,found = logits.shape[axis] - less, control.shape[axis] - less
         if wanted != found: raise ValueError(f'{path}: expected {wanted} {what} as in the logits, found {found}')
+
+# %% ../nbs/01_layout.ipynb #2bf8dc81
+class StressFiles(NamedTuple):
+    "Hold the paths of what attacks on the weights of one population found"
+    scores: Path # of examples, (V, E + K, N)
+    curves: Path # a row for each attack, step and model
+    models: Path # a row for each model
+    about: Path  # how it was made
+
+def stress_files(
+    data_path, # folder in the published layout
+    approach=None, # name of an approach; None for the retrained models
+) -> StressFiles: # they need not exist
+    "Return the paths of what attacks on the weights found"
+    folder = files(data_path, approach).about.parent
+    return StressFiles(*(folder/f'stress{end}' for end in ('_scores.npy', '_curves.csv', '.csv', '.json')))
+
+# %% ../nbs/01_layout.ipynb #febe7ac7
+class Stressed(NamedTuple):
+    "Hold what attacks on the weights of one population found"
+    scores: np.ndarray # (V, E + K, N), memory-mapped
+    attacks: list      # V pairs of an attack's name and the number of steps
+    right: np.ndarray  # (V, 2, N), accuracy or error on the forget and on the control examples
+    models: dict       # column to (N,); NaN where a model has no such number
+    about: dict        # how it was made; `forget` and `control` count the examples
+
+    def at(self, attack, step):
+        "Return the scores of forget and of control examples after an attack, (E, N) and (K, N)"
+        found,E = np.asarray(self.scores[self.attacks.index((attack, step))], float), self.about['forget']
+        return found[:E], found[E:]
+
+    def steps(self, attack):
+        "List the numbers of steps after which an attack was judged"
+        return [s for a,s in self.attacks if a == attack]
+
+# %% ../nbs/01_layout.ipynb #0ba1a774
+_stress_head = ['attack', 'step', 'seed', 'forget', 'control']
+
+def write_stress(
+    data_path, # folder in the published layout
+    approach, # name of an approach; None for the retrained models
+    found: Stressed,
+):
+    "Write what attacks on the weights of a population found, each file whole or not at all"
+    at,N = stress_files(data_path, approach), found.scores.shape[2]
+    rows = [(a, s, int(found.models['seed'][n]), *found.right[v, :, n].tolist())
+            for v,(a,s) in enumerate(found.attacks) for n in range(N)]
+    with atomic(at.scores) as tmp: np.save(tmp, np.asarray(found.scores, np.float32))
+    write_metrics(at.curves, _stress_head, [dict(zip(_stress_head, r)) for r in rows])
+    write_metrics(at.models, list(found.models), [{k: v[n] for k,v in found.models.items()} for n in range(N)])
+    write_json(at.about, found.about)
+
+# %% ../nbs/01_layout.ipynb #32354e69
+def read_stress(
+    data_path, # folder in the published layout
+    approach=None, # name of an approach; None for the retrained models
+) -> Stressed: # None where no weights were attacked
+    "Read what attacks on the weights of a population found; `ValueError` names a file that does not fit"
+    at = stress_files(data_path, approach)
+    if not at.about.is_file(): return None
+    about = _stress_about(at.about)
+    rows,models = _rows(at.curves)[1], _columns(at.models)
+    N,E = len(models['seed']), about['forget'] + about['control']
+    attacks = [(r['attack'], int(r['step'])) for r in rows[::max(N, 1)]]
+    scores = map_numbers(at.scores)
+    if scores.shape != (len(attacks), E, N) or len(rows) != len(attacks)*N: raise ValueError(
+        f'{at.scores}: expected shape {(len(attacks), E, N)} as in the tables beside it, found {scores.shape}')
+    right = np.array([[_number(r[k]) for k in ('forget', 'control')] for r in rows]).reshape(-1, N, 2)
+    return Stressed(scores, attacks, right.transpose(0, 2, 1), models, about)
+
+def _columns(path):
+    "Columns of a csv as arrays, NaN for what is no number"
+    head,rows = _rows(path)
+    return {c: np.array([_number(r[c]) for r in rows]) for c in head}
+
+def _stress_about(path):
+    try: found = json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as e: raise ValueError(f'{path}: expected json, found {e}') from e
+    wrong = [k for k in ('forget', 'control') if not isinstance(found, dict) or type(found.get(k)) is not int]
+    if wrong: raise ValueError(f'{path}: expected a whole number as {wrong[0]}, found none')
+    return found

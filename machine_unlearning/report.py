@@ -14,14 +14,15 @@ from importlib import metadata
 from pathlib import Path
 from fastcore.xml import Code, H1, Header, Li, P, Small, Span, Strong, Table, Tbody, Td, Th, Thead, Tr, Ul
 from .attack import budget
-from .audit.columns import Column, columns, cost, count, decisive, quality, typeset, wrapped
+from .audit.columns import Column, columns, cost, count, decisive, quality, stressed, typeset, wrapped
 from .audit.gate import ask, plain_words, verdict_of
 from .audit.halves import of_halves
 from .audit.pair import Levels
+from .audit.recovery import recovery_curves
 from .audit.result import accuracies, audit, bar, side_by_side
 from .audit.verdict import examples_words, finding_lines, findings, told
 from .core import atomic, check_file, check_range, command, number, versions
-from .layout import approaches, choose, files, members_file, read_about, references
+from .layout import approaches, choose, files, members_file, read_about, references, stress_files
 from .page import named, picture, plain, scroll, section, sortable, text, whole
 
 # %% ../nbs/41_report.ipynb #b43b1c57
@@ -172,6 +173,8 @@ _captions = dict(
         'easier the approach is recognised.',
     control='ε̂ on forget examples and on control examples that no model has seen: what shows on both is drift.',
     examples='ε of every forget example, sorted: estimated, and certified for each example alone.',
+    recovery='Memory after every step of relearning, against retrained models after the same step, the line at 0; '
+        'judged by forget examples that no attack trained on, with intervals over models.',
     delta='ε̂ at other values of δ: does the order of the approaches depend on the choice?',
     accuracy='Accuracy on the forget set against ε̂. A model that forgot like a retrained one lies on the dashed line '
         'and beside the baseline.')
@@ -200,6 +203,10 @@ def _of_attack(data_path, rows, measured):
     if set(approaches(data_path)) <= set(rows.approach):
         here = in_words(rows, columns['epsilon'], 'At the δ of this page')
         yield epsilon_against_delta(data_path), _captions['delta'], here
+    if 'relearn_left' in rows:
+        from machine_unlearning.audit.figures import recovery_panels
+        curves = recovery_curves(data_path, [n for n in rows.approach if n != 'baseline'])
+        yield recovery_panels(curves), _captions['recovery'], in_words(rows, columns['relearn_left'], 'Left, %')
     if 'forget_accuracy' not in measured: return
     in_per_cent = in_words(measured, quality('forget_accuracy'), 'Forget accuracy in per cent')
     yield accuracy_against_epsilon(measured), _captions['accuracy'], in_per_cent
@@ -287,11 +294,13 @@ def files_read(
     names, # of approaches
 ) -> list: # of html
     "List name, contents and sha256 of every file behind the numbers"
-    paths = [path for name in (None, *names) for path in files(data_path, name) if path.is_file()]
+    every = [p for of in (files, stress_files) for name in (None, *names) for p in of(data_path, name)]
+    paths = [p for p in every if p.is_file()]
     if members_file(data_path).is_file(): paths.insert(0, members_file(data_path))
     head = Tr(*[Th(h, scope='col') for h in ('file', 'contents', 'sha256')])
     table = Table(Thead(head), Tbody(*[_line(path, data_path) for path in paths]), cls='plain files')
-    note = 'Arrays are examples × (models + 1) × classes; slot 0 of the models is the label.'
+    note = ('Arrays are examples × (models + 1) × classes; slot 0 of the models is the label. '
+            'Those of attacks on weights are attacks × examples × models.')
     return [P(note, cls='note'), scroll(table, label='Files')]
 
 def made_with() -> dict: # package to version
@@ -342,6 +351,9 @@ def exposed(
     return [section('Examples', P(note, cls='note'), scroll(Table(Thead(head), Tbody(*lines)), label='Examples'))]
 
 # %% ../nbs/41_report.ipynb #29446d4a
+_back_note = ('What comes back, as a share of what originals remember after the same attack; '
+    'retrained models after the same attack are its 0.')
+
 def _numbers(data_path, found, levels, quality):
     "The part of the page with numbers"
     rows = found[0]
@@ -350,8 +362,9 @@ def _numbers(data_path, found, levels, quality):
     note = f'{deltas}, confidence {100*(1-levels.alpha):.6g} %. Press a heading to sort.'
     verdicts = [Li(Strong(*named(r.approach)), typeset(r.verdict.removeprefix(r.approach))) for r in rows.itertuples()]
     sum_up = headline(rows[rows.approach.isin(found[1])], levels.alpha, 'original' in approaches(data_path))
+    back = [section('Attacks on the weights', *sortable(rows, stressed, _back_note))] if 'n_stress' in rows else []
     return (P(sum_up), section('Result', *sortable(rows, decisive, note)),
-        section('Verdicts', Ul(*verdicts)), section('Figures', *pictures(data_path, found, quality)),
+        section('Verdicts', Ul(*verdicts)), *back, section('Figures', *pictures(data_path, found, quality)),
         section('Accuracy and cost', *sortable(quality, accuracy_columns(quality), 'Means over the models.')))
 
 # %% ../nbs/41_report.ipynb #32402273

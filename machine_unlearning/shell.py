@@ -9,7 +9,8 @@ __all__ = []
 import functools, importlib, sys
 
 # %% ../nbs/61_shell.ipynb #755c297d
-_lab = {name: name for name in 'train_retain create_logits demo tune pretrain'.split()} | dict(unlearn='forget')
+_lab = {name: name for name in 'train_retain create_logits demo tune pretrain'.split()} | dict(unlearn='forget',
+    stress='stress_record')
 
 def _start(
     name: str, # of a command, without mu_

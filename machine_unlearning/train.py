@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['schedules', 'paper', 'short', 'Recipe', 'Cost', 'batches', 'Batch', 'augmented', 'Speed', 'fastest', 'l1', 'mse',
-           'bce', 'WeightedCrossEntropy', 'reducible', 'supervised', 'fit', 'per_epoch', 'check_batch', 'outputs',
-           'logits', 'performance', 'evaluate', 'one_thread', 'seeded', 'Rewound', 'rewinder', 'redo']
+           'bce', 'WeightedCrossEntropy', 'reducible', 'supervised', 'fit', 'per_epoch', 'check_batch', 'summing',
+           'outputs', 'logits', 'performance', 'evaluate', 'one_thread', 'seeded', 'Rewound', 'rewinder', 'redo']
 
 # %% ../nbs/16_train.ipynb #ab1151f1
 import contextlib, copy, functools, inspect, math, operator, time, torch, warnings
@@ -326,6 +326,19 @@ def _restore(state, model, opt, gen, cost):
     gen.set_state(state['gen'])
     torch.set_rng_state(state['rng'])
     cost.forward,cost.trained = state['forward'], state['trained']
+
+# %% ../nbs/16_train.ipynb #2b44c664
+def summing(
+    loss, # loss(output, labels)
+    sums: torch.Tensor, # (n,), to which the loss of each example is added whenever it is seen
+): # objective(model, batch) -> scalar
+    "Make the objective of ordinary training that also sums up the loss of every example"
+    loss = reducible(loss)
+    def objective(model, batch):
+        z = model(batch.x)
+        sums.index_add_(0, batch.index, loss(z.detach().float(), batch.y, reduction='none').to(sums.dtype))
+        return loss(z, batch.y)
+    return objective
 
 # %% ../nbs/16_train.ipynb #ee039efe
 @torch.no_grad()

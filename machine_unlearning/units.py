@@ -19,13 +19,13 @@ from .engine import set_aside
 from .experiment import Experiment, Unit, extra_file
 from .identity import check_record, digest, plain
 from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
-from .layout import record_version, sham_folder, write_logits, write_members, write_metrics
+from .layout import record_version, round_folder, sham_folder, write_logits, write_members, write_metrics
 from .logits import first_slot
 from .models import inner, load_weights
 from .original import own_memory
-from .plan import is_sham, method_of, trained
+from .plan import in_round, is_sham, method_of, origin_of, round_of
 from .task import Split, Task
-from .train import Rewound
+from .train import Rewound, performance
 from .unlearn import methods
 
 # %% ../nbs/23_units.ipynb #1ca18494
@@ -172,15 +172,19 @@ def signed_mean(
 # %% ../nbs/23_units.ipynb #fb04358d
 def files_of(
     out, # folder of the record
-    approach: str, # `retain`, an approach or its answers to sham requests
+    approach: str, # `retain`, an approach, its answers to sham requests, or what it left after a round
 ): # paths
     "Return the files of an approach in the published layout"
-    folder = sham_folder(out) if is_sham(approach) else out
-    return files(folder, None if approach == 'retain' else method_of(approach))
+    return files(_record_of(out, approach), None if method_of(approach) == 'retain' else method_of(approach))
+
+def _record_of(out, approach):
+    "The folder in the published layout that an approach is read from"
+    if is_sham(approach): return sham_folder(out)
+    return round_folder(out, round_of(approach)) if round_of(approach) else out
 
 def _stack(path, key, data, paths, outputs):
-    "Write the published layout from the logits under `key` of all units"
-    models = (read_unit(p, key)[0][key] for p in paths)
+    "Write the published layout from the logits under `key` of all units, on their first examples, as many as `data` has"
+    models = (read_unit(p, key)[0][key][:len(data)] for p in paths)
     if data.kind == 'labels': truth,models = np.ones((len(data), 1)), (signed_mean(z, data.y) for z in models)
     else: truth = first_slot(data.main.cpu().numpy(), outputs)
     write_logits(path, truth, models, len(paths))
@@ -193,19 +197,37 @@ def collect(
 ):
     "Write the record of an approach in the published layout"
     at,sets = files_of(experiment.plan.out, approach), experiment.sets
-    abouts = [read_unit(p, 'none')[1] for p in paths]
+    abouts = [_about_unit(experiment, approach, p) for p in paths]
     if experiment.groups is not None and approach == 'original': _collect_runs(experiment, paths)
+    if approach == in_round('retain', 1): _collect_stream(experiment)
     write_json(at.about, _about(experiment, approach, abouts))
-    _stack(at.logits, 'forget', sets.forget, paths, experiment.outputs)
+    _stack(at.logits, 'forget', sets.forget[:experiment.asked_by(approach)], paths, experiment.outputs)
     _stack(at.control, 'control', sets.control, paths, experiment.outputs)
     measure = sets.forget.measure
     write_metrics(at.metrics, [*metric_columns(measure), f'control_{measure}', *costs], abouts)
 
+# %% ../nbs/23_units.ipynb #0fbe7b4a
+def _about_unit(experiment, approach, path):
+    "Accuracies, cost and origin of a unit; of a round, on what has been asked for by then and on what has not"
+    if not round_of(approach): return read_unit(path, 'none')[1]
+    tensors,about = read_unit(path, 'forget')
+    z,y,asked = tensors['forget'], experiment.sets.forget.y, experiment.asked_by(approach)
+    name,sizes = experiment.sets.forget.measure, [len(experiment.sets.retain), len(y) - asked]
+    new = {f'forget_{name}': performance(z[:asked], y[:asked])}
+    if not sizes[1]: return about | new
+    parts = about[f'retain_{name}'], performance(z[asked:], y[asked:])
+    return about | new | {f'retain_{name}': float(np.average(parts, weights=sizes))}
+
+def _collect_stream(experiment):
+    "Write what the rounds have in common"
+    write_json(files(experiment.plan.out).about, dict(schema=record_version, **_kind(experiment),
+        requests=experiment.requests, forget=experiment.forget.tolist(), experiment=experiment.common))
+
 # %% ../nbs/23_units.ipynb #461a503e
 def _started(experiment, approach):
     "The folder of the models that an approach unlearned from"
-    if approach in trained: return {}
-    return dict(started_from=experiment.folder_of('retain' if is_sham(approach) else 'original').name)
+    origin = origin_of(approach)
+    return {} if origin is None else dict(started_from=experiment.folder_of(origin).name)
 
 # %% ../nbs/23_units.ipynb #9f2e1e00
 def _about(experiment, approach, abouts):
@@ -224,12 +246,21 @@ def _asked(experiment, approach):
     "What the models were asked to forget; a pool is told once, for the whole record"
     if experiment.groups is not None: return {}
     asked = dict(sham_test_examples=experiment.sham) if is_sham(approach) else {}
-    return asked | dict(forget=experiment.forget.tolist()) | _whose(experiment.sets)
+    n = experiment.asked_by(approach)
+    if round_of(approach): asked = dict(requests=experiment.requests[:n])
+    return asked | dict(forget=experiment.forget[:n].tolist()) | _memorised(experiment, n) | _whose(experiment.sets, n)
 
-def _whose(sets):
-    "Whom forget and control examples belong to, where that is known"
-    subjects = {part: getattr(sets, part).subject for part in ('forget', 'control')}
-    return {} if any(s is None for s in subjects.values()) else dict(groups={k: s.tolist() for k,s in subjects.items()})
+def _memorised(experiment, n):
+    "How much each of the first forget examples is memorised, where that was found out"
+    if experiment.memorised is None: return {}
+    scores = experiment.memorised[experiment.forget[:n]].tolist()
+    return dict(memorised=[s if s == s else None for s in scores]) # NaN is no json
+
+def _whose(sets, n):
+    "Whom the first forget examples and the control examples belong to, where that is known"
+    subjects = dict(forget=sets.forget.subject, control=sets.control.subject)
+    if any(s is None for s in subjects.values()): return {}
+    return dict(groups=dict(forget=subjects['forget'][:n].tolist(), control=subjects['control'].tolist()))
 
 # %% ../nbs/23_units.ipynb #3a0a6ed7
 def _collect_runs(experiment, paths):
@@ -248,7 +279,7 @@ def check_place(
 ):
     "Refuse folders and files that cannot be written, before anything is loaded"
     for folder in plan.out, plan.units or plan.out/'units': check_file(folder/'file')
-    own = [files(plan.out).about, members_file(plan.out)] if plan.design == 'halves' else []
+    own = [files(plan.out).about, members_file(plan.out)] if plan.design == 'halves' else [files(plan.out).about]*(plan.requests > 1)
     for path in own + [path for a in plan.populations for path in files_of(plan.out, a)]: check_file(path)
 
 # %% ../nbs/23_units.ipynb #9473cd66
@@ -279,9 +310,9 @@ def is_larger(
 def _sizes(experiment, approach):
     "Numbers of models and runs in the files of a population; none where they cannot be read"
     out,halves = experiment.plan.out, experiment.groups is not None
-    folder,name = sham_folder(out) if is_sham(approach) else out, method_of(approach)
+    folder,name = _record_of(out, approach), method_of(approach)
     try:
-        found = read_record(folder, None if approach == 'retain' else name)
+        found = read_record(folder, None if name == 'retain' else name)
         runs = read_members(out) if halves and approach == 'original' else None
         if halves and read_members(out) is None: return set()
     except (ValueError, OSError): return set()

@@ -152,21 +152,18 @@ def flops_per_image(width=64):
     return count.get_total_flops()
 
 def gpu(add):
-    "Rows of a GPU; empty where there is none"
-    here = torch.cuda.is_available()
-    peak = gpu_peak() if here else None
+    "Rows of a GPU, where there is one"
+    if not torch.cuda.is_available(): return
+    peak = gpu_peak()
     add('GPU, bf16 matrix peak', peak, None, 1, 'TFLOP/s, 8192×8192')
     for name,change in dict(plain=dict(channels_last=False, fused=False, ahead=1, bf16=False), default={}, compiled=dict(compile=True)).items():
-        rates = [gpu_rate(Speed(**(vars(fastest('cuda')) | change))) for _ in range(3)] if here else None
-        add(f'GPU, training, {name}', *(summary(rates) if here else (None, None, 3)), 'images per second, ResNet-18 of width 64 on 32×32')
-        share = statistics.median(rates)*flops_per_image()/1e12/peak if here else None
-        add(f'GPU, training, {name}', share, None, 3, 'share of the bf16 matrix peak')
+        rates = [gpu_rate(Speed(**(vars(fastest('cuda')) | change))) for _ in range(3)]
+        add(f'GPU, training, {name}', *summary(rates), 'images per second, ResNet-18 of width 64 on 32×32')
+        add(f'GPU, training, {name}', statistics.median(rates)*flops_per_image()/1e12/peak, None, 3, 'share of the bf16 matrix peak')
     for models in 1, 2, 4:
-        rate = None
-        if here:
-            with processes(models, (0,)) as pool:
-                list(pool.map(gpu_rate, [fastest('cuda')]*models))
-                rate = models*50_000*2/seconds(lambda: list(pool.map(gpu_rate, [fastest('cuda')]*models)))
+        with processes(models, (0,)) as pool:
+            list(pool.map(gpu_rate, [fastest('cuda')]*models))
+            rate = models*50_000*2/seconds(lambda: list(pool.map(gpu_rate, [fastest('cuda')]*models)))
         add(f'GPU, {models} models at a time in processes', rate, None, 1, 'images per second, warm-up epoch included in the time but not in the images')
 
 def main(add):

@@ -62,12 +62,11 @@ def _write(folder, rows, tables):
     print(f'table    {folder/"audit.csv"}')
     if tables: print(f'examples {folder/"audit_<approach>.csv"}')
 
-def _save_figures(executor, *what):
-    "Draw, and say where; a command shows no window, so the backend of the shell does not matter"
+def _drawing():
+    "Import what draws, once, before workers are forked; a command shows no window, whatever the shell says"
     if 'matplotlib' not in sys.modules: os.environ['MPLBACKEND'] = 'agg'
-    from machine_unlearning.audit.figures import save_figures # takes a second, so not before it is needed
-    run = executor.map if isinstance(executor, ProcessPoolExecutor) else map
-    print(f'figures  {save_figures(*what, run=run)[0].parent}')
+    from machine_unlearning.audit.figures import save_figures
+    return save_figures
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #a464244a
 @command
@@ -85,11 +84,14 @@ def mu_audit(
     levels,folder = Levels(alpha, delta, seed=seed).check(), Path(out or data_path)
     chosen = choose(data_path, approach)
     check_file(folder/'audit.csv')
+    save_figures = _drawing()
     with side_by_side(len(chosen)) as executor:
         rows,tables,sets = audit(data_path, chosen, *levels, bar, executor, kind)
         print('', summary(rows, levels), '', sep='\n', flush=True) # before anything is written, which may fail
         _write(folder, rows, tables if examples else {})
-        if tables: _save_figures(executor, data_path, rows, tables, sets, delta, folder, kind)
+        run = executor.map if isinstance(executor, ProcessPoolExecutor) else map # matplotlib bears no threads
+        paths = save_figures(data_path, rows, tables, sets, delta, folder, kind, run)
+        if paths: print(f'figures  {paths[0].parent}')
 
 # %% ../../nbs/audit/60_mu_audit.ipynb #1779b43a
 if __name__ == '__main__' and globals().get('__spec__'): mu_audit.main()

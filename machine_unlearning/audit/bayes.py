@@ -145,6 +145,6 @@ def credible(
     "Compute the joint Beta credible interval for the ε of every example"
     retain,unlearn = check_scores(retain, unlearn, least=4)
     r,u = (fold == 0 for fold in fold_labels(retain.shape[1], unlearn.shape[1], 2, seed))
-    parts = (retain[:, r], unlearn[:, u]), (retain[:, ~r], unlearn[:, ~u])
+    parts = [(retain.compress(a, 1), unlearn.compress(b, 1)) for a,b in ((r, u), (~r, ~u))]
     fp,fn = (a+b for a,b in zip(threshold_errors(*parts), threshold_errors(*parts[::-1])))
     return beta_interval(fp, fn, retain.shape[1], unlearn.shape[1], alpha, delta)

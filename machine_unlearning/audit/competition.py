@@ -36,24 +36,28 @@ def competition_epsilon(
     retain,unlearn = check_scores(retain, unlearn)
     N,M = retain.shape[1], unlearn.shape[1]
     table = np.concatenate([rule_table(M, N, delta).T.ravel(), rule_table(N, M, delta).ravel()])
-    found = [_best_rule(retain[s], unlearn[s], table, slack) for s in blocks((len(retain), N+M, 1), values=2**20)]
-    return np.concatenate(found)
+    table,parts = np.where(np.isnan(table), -np.inf, table), blocks((len(retain), N+M, 1), values=2**18)
+    best = np.concatenate([_best_rule(retain[s], unlearn[s], table, slack) for s in parts])
+    return np.where(best == -np.inf, np.nan, best)
 
 # %% ../../nbs/audit/10_competition.ipynb #55cee89e
 def _best_rule(retain, unlearn, table, slack):
-    code,above,below = cuts(retain, unlearn)
-    half = len(table)//2
+    "The largest ε (S,) of all rules, -inf where all are dropped"
+    (code,*edges),half = cuts(retain, unlearn), len(table)//2
     higher = np.median(retain, 1) > np.median(unlearn, 1)
-    narrower = np.ptp(retain, 1) < np.ptp(unlearn, 1)
-    best = np.fmax.reduce(table[code + half*higher[:, None]], axis=1)
+    best = table.take(code + half*higher[:, None]).max(1)
+    range_r,range_u = np.ptp(retain, 1), np.ptp(unlearn, 1)
+    narrower,width = range_r < range_u, np.minimum(range_r, range_u)
     top = np.where(narrower, retain.max(1), unlearn.max(1))
-    width = np.where(narrower, np.ptp(retain, 1), np.ptp(unlearn, 1))[:, None]
-    least,most = np.maximum(below, top[:, None]-slack), np.minimum(above, top[:, None]+slack)  # of the upper threshold
-    for i in range(code.shape[1]-1):
-        from_ = np.maximum(least[:, i:i+1], below[:, i+1:]+width-slack)
-        allowed = from_ < np.minimum(most[:, i:i+1], above[:, i+1:]+width+slack)
-        inside = code[:, i+1:] - code[:, i:i+1] + half*narrower[:, None]
-        best = np.fmax(best, np.fmax.reduce(np.where(allowed, table[inside], np.nan), axis=1))
+    code,above,below = (np.ascontiguousarray(x.T) for x in (code, *edges)) # a cut of all examples lies in one row
+    least,most = np.maximum(below, top-slack), np.minimum(above, top+slack) # of the upper threshold in each cut
+    low,high = below + width - slack, above + width + slack # of the upper threshold, the lower being in this cut
+    most[least >= most],low[low >= high] = -np.inf, np.inf
+    lower = code + half*narrower
+    for i in range(len(code)-1):
+        inside = lower[i+1:] - code[i]
+        inside *= (low[i+1:] < most[i]) & (high[i+1:] > least[i]) # at 0 is a dropped rule, which finds nobody
+        np.maximum(best, table.take(inside).max(0), out=best)
     return best
 
 # %% ../../nbs/audit/10_competition.ipynb #e20f5891

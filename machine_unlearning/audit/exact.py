@@ -8,9 +8,7 @@ __all__ = ['levels_of', 'exact_log_p', 'exact_p', 'epsilon_lower', 'combined_p',
 # %% ../../nbs/audit/30_exact.ipynb #c9239e36
 import numpy as np
 from typing import NamedTuple
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, gammaln
-from scipy.stats import chi2
+from scipy.special import chdtrc, chdtri, expit, gammaln
 from ..logits import check_alpha, check_delta
 
 # %% ../../nbs/audit/30_exact.ipynb #8ad41428
@@ -75,6 +73,7 @@ def _log_front(d, theta, t, x):
 def _theta(d, t):
     "The tilt that makes the sum t a typical one"
     if (d.k*(d.n*d.s).sum(1)/d.m).sum() >= t: return 0.
+    from scipy.optimize import minimize_scalar # slow to import, and most audits need none
     def height(log_theta):
         x = _logits(d, np.exp(log_theta))
         spread = (d.n*expit(x)*expit(-x)).sum(1) # variance of the number of heads
@@ -213,7 +212,7 @@ def epsilon_lower(
     "Bound ε from below: the largest ε that is rejected, several runs combined by Fisher's method"
     check_alpha(alpha), check_delta(delta)
     log_p = _checked(log_p)
-    needed = chi2.isf(alpha, 2*len(log_p))/2
+    needed = chdtri(2*len(log_p), alpha)/2
     def rejected(eps): return -_log_q(log_p, eps, delta).sum() >= needed
     low,high = 0., 1. - log_p.min() + np.log(len(log_p)/needed + 1)
     if not rejected(low): return 0.
@@ -225,7 +224,7 @@ def combined_p(
 ) -> float:
     "Combine p-values by Fisher's method"
     log_p = _checked(log_p)
-    return float(chi2.sf(-2*log_p.sum(), 2*len(log_p)))
+    return float(chdtrc(2*len(log_p), -2*log_p.sum()))
 
 # %% ../../nbs/audit/30_exact.ipynb #fc595bb5
 def least_log_p(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['name_rows', 'memory_panel', 'forest', 'accuracy_by_size', 'forget_against_control', 'per_example_distribution',
-           'three_examples', 'trade_off', 'halves_panels', 'save_figures']
+           'three_examples', 'trade_off', 'halves_panels', 'recovery_panels', 'save_figures']
 
 # %% ../../nbs/audit/55_figures.ipynb #7df56c4d
 import matplotlib.pyplot as plt, numpy as np, warnings
@@ -12,6 +12,7 @@ from pathlib import Path
 from ..attack import epsilon, error_rates
 from .columns import typeset
 from .halves import of_halves
+from .recovery import kinds_of, recovery_curves
 from ..core import atomic, number
 from ..figures import legible, style
 from ..layout import read_outputs
@@ -170,7 +171,7 @@ def _trade_off_panel(ax, h, name, delta):
     ax.plot(x, 1-x, color='.7', lw=.7)
     if np.isfinite(eps): ax.plot(x, _allowed(x, eps, delta), '--', color='.3', lw=1)
     ax.step(np.r_[0, fpr, 1], np.r_[1, fnr, 0], where='post', color=style(name)['color'], clip_on=False)
-    ax.set(xlabel='FPR', xlim=(0, 1), ylim=(0, 1))
+    ax.set(xlabel='FPR', xlim=(0, 1), ylim=(0, 1), xticks=[0, .5, 1], yticks=[0, .5, 1]) # ticks are slow to draw
     return eps
 
 # %% ../../nbs/audit/55_figures.ipynb #8b2ff8d4
@@ -210,6 +211,34 @@ def halves_panels(
     fig.tight_layout()
     return fig
 
+# %% ../../nbs/audit/55_figures.ipynb #f6bacd14
+def _recovery_panel(ax, curves, title):
+    "Draw one way of relearning, a line for each approach"
+    for name,c in curves.groupby('approach', sort=False):
+        x,look = np.log2(1 + c.step), style(name)
+        ax.plot(x, c.memory, label=legible(name), ms=4, lw=1.2, **look)
+        ax.fill_between(x, c.memory_low, c.memory_high, color=look['color'], alpha=.12, lw=0)
+    steps = sorted(curves.step.unique())
+    ax.set(xticks=np.log2(1 + np.array(steps)), xticklabels=steps, xlabel='steps', title=title)
+
+def recovery_panels(
+    curves, # DataFrame of `recovery.recovery_curves`
+):
+    "Draw the memory that comes back in relearning, with its interval over models"
+    last = [relearning[k] for relearning in [kinds_of(list(curves.attack))] for k in _ways if k in relearning]
+    names = dict(zip(_ways, ('on the retain set', 'with {} forget examples', 'on {} forget examples')))
+    height = _beside(curves.approach.nunique(), 3.2)
+    fig,axs = plt.subplots(1, len(last), figsize=(3*len(last) + 1.5, height), sharey=True, squeeze=False)
+    for ax,attack in zip(axs[0], last):
+        way = next(k for k,a in kinds_of(list(curves.attack)).items() if a == attack)
+        _recovery_panel(ax, curves[curves.attack == attack], names[way].format(attack.rpartition('+')[2]))
+    axs[0, 0].set_ylabel('memory, standard deviations')
+    _legend_beside(axs[0, -1])
+    fig.tight_layout()
+    return fig
+
+_ways = 'relearn', 'relearn_mixed', 'relearn_few'
+
 # %% ../../nbs/audit/55_figures.ipynb #ae12b38f
 def _figures(data_path, table, tables, sets, delta, kind):
     "Name, function and arguments of the figures of approaches with enough models"
@@ -219,6 +248,7 @@ def _figures(data_path, table, tables, sets, delta, kind):
     found = [('forest', forest, [table]), ('sets', accuracy_by_size, [sets])]
     found.append(('examples', per_example_distribution, [tables]))
     if 'control_epsilon' in table: found.append(('control', forget_against_control, [table]))
+    if 'relearn_left' in table: found.append(('recovery', recovery_panels, [recovery_curves(data_path, list(tables))]))
     for name in table.approach[table.approach != 'baseline']:
         examples = three_examples(tables[name].epsilon.to_numpy())
         found.append((f'trade_off_{name}', _trade_off_of, [data_path, name, delta, examples, kind]))

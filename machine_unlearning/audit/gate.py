@@ -12,7 +12,7 @@ import math
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
-from .columns import typeset, wrapped
+from .columns import stressed, typeset, wrapped
 from .policy import Criterion, Policy, hashes, measurable, of_metrics, read_policy, record_files
 from .result import accuracies, audit, bar, side_by_side
 from .seal import check_seal
@@ -115,6 +115,7 @@ def _missing(row, c):
     few = {k: max(row[k], 4) for k in ('n_retain', 'n_unlearn')} # what Pair.few asks for
     exempt = 'pool' in row or _single(row) and c.key.startswith('memory_left') # runs that forget halves, single models
     if not exempt and any(few[k] > row[k] for k in few): return 'too few models for this number', few
+    if c in stressed and 'n_stress' not in row: return 'the weights were not attacked, which mu_stress does', None
     if c.key.startswith('memory_') and 'memory_gap' not in row:
         return 'memory cannot be told from drift without a control set', None
     if c.key.startswith('memory_left') and math.isnan(row.get('memory_left', math.nan)):

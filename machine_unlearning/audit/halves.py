@@ -11,11 +11,11 @@ __all__ = ['many_runs', 'Halves', 'read_halves', 'planted_halves', 'write_halves
 import numpy as np, pandas as pd
 from dataclasses import dataclass
 from pathlib import Path
-from scipy.stats import norm, rankdata, t as student
+from scipy.special import ndtri, stdtrit
 from typing import NamedTuple
 from .exact import combined_p, epsilon_lower, exact_log_p, least_log_p
 from .pair import Levels
-from .ranking import auc
+from .ranking import auc, ranks
 from .resampling import Interval
 from .scores import closeness
 from .verdict import finding, memory_words
@@ -237,7 +237,7 @@ def ranked(
     x, # (m, n)
 ) -> np.ndarray: # (m, n)
     "Give normal scores to the order of the candidates in each model"
-    return norm.ppf((rankdata(x, axis=0) - .5)/len(x))
+    return ndtri((np.stack([ranks(one) for one in x.T], 1) - .5)/len(x))
 
 # %% ../../nbs/audit/31_halves.ipynb #baa69373
 many_runs = 8 # from so many on, the spread over runs is the error
@@ -252,9 +252,9 @@ def _means(pair, members, alpha):
     "Mean effects of two approaches, (2, m, n)"
     m,n = pair.shape[1:]
     effects = np.array([run_effects(r, members[:n]) for r in pair])
-    if n >= many_runs: return _Means(effects.mean(1), np.cov(effects)/n, student.ppf(1-alpha/2, n-1))
+    if n >= many_runs: return _Means(effects.mean(1), np.cov(effects)/n, stdtrit(n-1, 1-alpha/2))
     cov = sum(_draw_cov(pair[:, :, l], members[l]) for l in range(n))/n**2
-    return _Means(effects.mean(1), cov, student.ppf(1-alpha/2, n*(m-2)))
+    return _Means(effects.mean(1), cov, stdtrit(n*(m-2), 1-alpha/2))
 
 def _draw_cov(r, S):
     "Covariance of the effects of one run over random halves, (2, 2)"

@@ -13,44 +13,48 @@ import math, numpy as np
 from pathlib import Path
 from typing import NamedTuple
 from scipy.special import ndtr, ndtri, stdtrit
-from scipy.stats import rankdata
 from .columns import columns, wrapped
 from .exact import epsilon_lower, exact_log_p
 from .pair import Levels, Pair
-from .ranking import auc
+from .ranking import auc, ranks
 from .scores import closeness
-from ..core import check_range, command, listed, number
-from ..layout import check_values, files, map_numbers, read_logits, regression
-from ..logits import to_layout
+from ..answers import are_shares, log_shares, truth_of
+from ..arrays import paths_of, read_arrays
+from ..core import check_range, command, number
+from ..layout import check_values, files, read_logits, regression
+from ..logits import first_slot, to_layout
 
 # %% ../../nbs/audit/63_judge.ipynb #fa13f802
 class Scored(NamedTuple):
     "Hold what was read of one kind of models"
-    scores: np.ndarray  # (S, N), larger for what a model was trained on
+    scores: np.ndarray  # (S, N), larger for what a model was trained on; infinite where a share is exactly 0 or 1
     classes: np.ndarray # (S,), or None where nothing is said or the truth is a number
 
 def _array(path):
-    "Read an array of numbers that holds some"
-    z = map_numbers(path, 'fiu', 'numbers')
-    if z.size: return z
-    raise ValueError(f'{path}: expected an array of numbers, found {z.dtype}')
+    "Read the one array of numbers that a file holds"
+    z,*others = [a.values for a in read_arrays(path)]
+    if others: raise ValueError(f'{path}: expected one array, found {len(others) + 1}')
+    if z.size and z.dtype.kind in 'fiu': return z
+    raise ValueError(f'{path}: expected an array of numbers, found {z.dtype} of shape {z.shape}')
 
 # %% ../../nbs/audit/63_judge.ipynb #1fe9c12e
-def _logits(z, path):
-    "Outputs (S, C) as logits: the logarithm of what are probabilities"
-    z = z.astype(float)
-    if z.shape[1] < 2 or (z < 0).any() or abs(z.sum(1) - 1).max() > 1e-3: return z
-    return np.log(np.maximum(z, 1e-30))
-
 def _of_one(z, labels, path, kind):
     "Scores of one model"
     if z.ndim == 1:
         if not np.isfinite(z).all(): raise ValueError(f'{path}: expected finite scores, found {z[~np.isfinite(z)][0]}')
         return Scored(z[:, None].astype(float), None)
     if labels is None: raise ValueError(f'{path}: expected labels beside outputs of shape {z.shape}, found none')
-    try: layout = to_layout(labels, _logits(z, path)[None], kind)
+    try:
+        if are_shares(z): return _of_shares(z, first_slot(labels, z.shape[1]).argmax(1))
+        layout = to_layout(labels, z[None], kind)
     except ValueError as e: raise ValueError(f'{path}: {e}') from e
     return _of_layout(layout, path)
+
+def _of_shares(z, y):
+    "Scores of one model that answers with probabilities"
+    if len(y) != len(z): raise ValueError(f'labels: expected {len(z)}, one for each example, found {len(y)}')
+    with np.errstate(divide='ignore'): true,others = log_shares(np.log(z.astype(float)), y)
+    return Scored((true - others)[:, None], y)
 
 def _of_layout(z, path):
     "Scores of the models in a file of the published layout"
@@ -59,19 +63,28 @@ def _of_layout(z, path):
 
 # %% ../../nbs/audit/63_judge.ipynb #e7739b91
 def read_scores(
-    names: str, # .npy files, separated by commas, of one or more models
+    names: str, # files (.npy, .npz, .csv, .tsv, .txt, .parquet), separated by commas, of one or more models
     labels=None, # (S,), for files of shape (S, C)
     kind=None, # classes or number, where the models have one output
 ) -> Scored:
     "Read what models say about a set of examples; `ValueError` names the file that does not fit, and why"
     found = []
-    for path in listed(names):
+    for path in paths_of(names):
         z = _array(path)
-        if z.ndim > 3: raise ValueError(f'{path}: expected shape (S,), (S, C) or (S, N+1, C), found {z.shape}')
+        if z.ndim > 3 or z.ndim == 3 and path.suffix != '.npy': raise ValueError(
+            f'{path}: expected shape (S,) or (S, C), or (S, N+1, C) in an .npy file, found {z.shape}')
         found.append(_of_layout(read_logits(path, kind, 1), path) if z.ndim == 3 else _of_one(z, labels, path, kind))
         if len(found[-1].scores) != len(found[0].scores): raise ValueError(
             f'{path}: expected {len(found[0].scores)} examples as in the first file, found {len(found[-1].scores)}')
     return Scored(np.concatenate([f.scores for f in found], 1), found[0].classes)
+
+# %% ../../nbs/audit/63_judge.ipynb #83b41eb2
+def _settled(pairs):
+    "Give a number to shares of exactly 0 and 1, in pairs of `Scored` or None"
+    sure = np.concatenate([abs(p.scores).ravel() for pair in pairs if pair for p in pair])
+    known = sure[np.isfinite(sure)] # a share of 1/(1 + exp(score)) is the smallest of its model and example
+    least = np.logaddexp(0, known.max(initial=-np.inf)) + np.log(2)
+    return [pair and tuple(p._replace(scores=np.clip(p.scores, -least, least)) for p in pair) for pair in pairs]
 
 # %% ../../nbs/audit/63_judge.ipynb #84eb0646
 def sharpened(
@@ -193,7 +206,7 @@ def extremes(
     scores, # (m,)
 ) -> np.ndarray: # (m,), how far from the middle each is, in ranks
     "Rank examples by their distance from the pool's median; the pool does not know who was forgotten"
-    return abs(rankdata(scores) - (len(scores)+1)/2)
+    return abs(ranks(scores) - (len(scores)+1)/2)
 
 # %% ../../nbs/audit/63_judge.ipynb #ea5b9403
 class Judged(NamedTuple):
@@ -336,12 +349,12 @@ def _impression(j, alpha):
 
 # %% ../../nbs/audit/63_judge.ipynb #c9444632
 def read_column(
-    path, # .npy file, or text with a value a line
+    path, # text with a value a line, or .npy, .npz, .csv, .tsv or .parquet
 ) -> np.ndarray: # (S,)
     "Read labels or another column with one value for each example"
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f'{path}: no such file')
-    if path.suffix == '.npy': return _array(path)
+    if path.suffix.lower() in ('.npy', '.npz', '.csv', '.tsv', '.parquet'): return truth_of(read_arrays(path))
     try: lines = path.read_text(encoding='utf-8-sig').split('\n')
     except UnicodeDecodeError as e: raise ValueError(f'{path}: expected text in UTF-8, found {e}') from e
     found = np.array([l.strip() for l in lines if l.strip()])
@@ -418,23 +431,23 @@ def judge_paths(
         raise ValueError('forget: expected --forget and --control, or --unlearned, found none')
     first = read_pair('unlearned', paths['unlearned'], labels, kind)
     others = [read_pair(n, paths[n], labels, kind, first) for n in ('original', 'retained')]
-    return judge_files(first, *others, strata, random, levels)
+    return judge_files(*_settled([first, *others]), strata, random, levels)
 
 # %% ../../nbs/audit/63_judge.ipynb #26bdd8e0
 @command
 def mu_judge(
-    forget: str = None, # .npy of the unlearned model on the forget examples: scores (S,), or outputs (S, C), or layout
+    forget: str = None, # file of the unlearned model on the forget examples: scores (S,), outputs (S, C), or layout
     control: str = None, # the same on control examples that were never trained on
     unlearned: str = None, # or a folder with logits_unlearn.npy and control_unlearn.npy instead of both
-    original_forget: str = None, # .npy of the model before the deletion on the forget examples
+    original_forget: str = None, # file of the model before the deletion on the forget examples
     original_control: str = None, # and on the control examples
     original: str = None, # or its folder
-    retained_forget: str = None, # .npy files, separated by commas, of models that saw none of the examples
+    retained_forget: str = None, # files, separated by commas, of models that saw none of the examples
     retained_control: str = None, # the same on the control examples
     retained: str = None, # or a folder with logits_retain.npy and control_retain.npy
-    forget_labels: str = None, # .npy or text, a class a line, where outputs are (S, C)
+    forget_labels: str = None, # a file of labels, or text, a class a line, where outputs are (S, C)
     control_labels: str = None, # the same of the control examples
-    forget_strata: str = None, # .npy or text, a value a line: what is compared with its like only
+    forget_strata: str = None, # the same of what is compared with its like only
     control_strata: str = None, # the same of the control examples
     random_split: bool = False, # forget and control examples were drawn by lot from one pool
     most: float = .2, # share of the original's memory that may be left

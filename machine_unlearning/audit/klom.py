@@ -14,18 +14,27 @@ from .resampling import subset_interval
 from ..logits import check_alpha, check_scores
 
 # %% ../../nbs/audit/18_klom.ipynb #e90350c5
-def _shares(
-    x, # (S, N), clipped margins
-    low, # (S, 1), lower end of the first bin
-    high, # (S, 1), upper end of the last bin
-    bins, # number of bins
-) -> np.ndarray: # (S, bins), rows sum to one
-    "Share of the models in each of equal bins, for all examples with one count"
-    S,N = x.shape
-    width = np.where(high > low, high - low, 1)
-    cell = np.minimum((x - low)/width*bins, bins-1).astype(np.intp)   # the maximum belongs to the last bin
-    cell += bins*np.arange(S)[:, None]
-    return np.bincount(cell.ravel(), minlength=S*bins).reshape(S, bins)/N
+_bins = 20
+
+def _cells(margins):
+    "Bin of every margin, (S, N+M) int, where the bins of an example follow those of the one before"
+    low,high = (np.clip(end(1, keepdims=True), -100, 100) for end in (margins.min, margins.max))
+    cell = margins - low
+    cell /= np.where(high > low, high - low, np.inf)
+    cell *= _bins
+    cell = np.clip(cell, 0, _bins-1, out=cell).astype(np.intp) # the maximum belongs to the last bin
+    cell += _bins*np.arange(len(cell))[:, None]
+    return cell
+
+def _counts(cells):
+    "Margins in each bin, (S, bins), with one count for all examples"
+    S = len(cells)
+    return np.bincount(cells.ravel(), minlength=S*_bins).reshape(S, _bins)
+
+def _divergence(retain, unlearn):
+    "KLOM from the counts of both populations, (S,)"
+    p,q = unlearn/unlearn.sum(1, keepdims=True), np.maximum(retain/retain.sum(1, keepdims=True), 1e-5)
+    return rel_entr(p, q/q.sum(1, keepdims=True)).sum(1)
 
 # %% ../../nbs/audit/18_klom.ipynb #3dfac8a5
 def klom(
@@ -33,12 +42,9 @@ def klom(
     unlearn, # (S, M), margins of M unlearned models
 ) -> np.ndarray: # (S,), in nats, at least 0 and at most about 11.5
     "Compute the KL divergence of the binned margins, unlearned from retrained, of every example"
-    retain,unlearn = (np.clip(x, -100, 100) for x in check_scores(retain, unlearn))
-    low = np.minimum(retain.min(1), unlearn.min(1))[:, None]
-    high = np.maximum(retain.max(1), unlearn.max(1))[:, None]
-    p,q = (_shares(x, low, high, 20) for x in (unlearn, retain))
-    q = np.maximum(q, 1e-5)
-    return rel_entr(p, q/q.sum(1, keepdims=True)).sum(1)
+    retain,unlearn = check_scores(retain, unlearn)
+    cells,N = _cells(np.concatenate([retain, unlearn], 1)), retain.shape[1]
+    return _divergence(_counts(cells[:, :N]), _counts(cells[:, N:]))
 
 # %% ../../nbs/audit/18_klom.ipynb #17512b9d
 class Klom(NamedTuple):
@@ -55,6 +61,13 @@ class Klom(NamedTuple):
 # %% ../../nbs/audit/18_klom.ipynb #8130e9b6
 def _statistics(k): return np.array([k.mean(), np.percentile(k, 95)])
 
+def _shuffled(cells, N, draws, seed):
+    "Statistics of random labels, (draws, 2); the bins depend on both populations together and stay"
+    orders = np.random.default_rng(seed).permuted(np.tile(np.arange(cells.shape[1]), (draws, 1)), axis=1)
+    retain = (_counts(cells.take(o[:N], axis=1)) for o in orders)
+    both = _counts(cells)
+    return np.array([_statistics(_divergence(r, both - r)) for r in retain])
+
 def klom_audit(
     retain, # (S, N), margins of N retrained models
     unlearn, # (S, M), margins of M unlearned models
@@ -66,9 +79,7 @@ def klom_audit(
     if draws < 1: raise ValueError(f'draws: expected at least 1, found {draws}')
     check_alpha(alpha)
     retain,unlearn = check_scores(retain, unlearn, least=4)
-    N,both = retain.shape[1], np.concatenate([retain, unlearn], 1)
-    orders = np.random.default_rng(seed).permuted(np.tile(np.arange(both.shape[1]), (draws, 1)), axis=1)
-    null = np.array([_statistics(klom(both[:, o[:N]], both[:, o[N:]])) for o in orders])
+    null = _shuffled(_cells(np.concatenate([retain, unlearn], 1)), retain.shape[1], draws, seed)
     each = klom(retain, unlearn)
     found = _statistics(each)
     (excess,excess_p95) = found - null.mean(0)

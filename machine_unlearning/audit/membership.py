@@ -37,7 +37,8 @@ class Membership(NamedTuple):
 def _by_fold(retain, unlearn, labels):
     "All pairs of example and model of every fold: a list of retrained and unlearned scores, flat"
     fold_r,fold_u = labels
-    return [(retain[:, fold_r == f].ravel(), unlearn[:, fold_u == f].ravel()) for f in range(fold_r.max()+1)]
+    return [(retain.compress(fold_r == f, 1).ravel(), unlearn.compress(fold_u == f, 1).ravel())
+            for f in range(fold_r.max()+1)]
 
 def pooled_auc(
     retain, # (S, N), cross-fitted attack scores of retrained models

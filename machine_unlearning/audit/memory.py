@@ -11,7 +11,7 @@ __all__ = ['differing', 'Drift', 'fit_drift', 'memory', 'normal_ranks', 'Gaps', 
 import numpy as np
 from typing import NamedTuple
 from scipy.special import ndtri
-from .ranking import auc, p_value
+from .ranking import auc, p_value, places
 from ..logits import blocks, check_alpha, check_scores
 
 # %% ../../nbs/audit/16_memory.ipynb #0d028daa
@@ -109,18 +109,14 @@ def memory(
     return sum(x.sum(0) for x in _rests(*forget, fit_drift(*control)))/len(forget[0])
 
 # %% ../../nbs/audit/16_memory.ipynb #61bbdbe3
-def _ranks(x, ordered):
-    "Number of control scores below each score, a tie counting half; all of one model"
-    return (np.searchsorted(ordered, x, 'left') + np.searchsorted(ordered, x, 'right'))/2
-
 def normal_ranks(
     forget, # (S, M), a score of M models on the forget set
     control, # (K, M), the same on K ≥ 2 control examples
 ) -> tuple: # (S, M) and (K, M)
     "Turn the scores of each model into normal scores of their rank among its control scores"
     ordered,K = np.sort(control, 0).T, len(control)
-    ranks = [np.stack([_ranks(*one) for one in zip(x.T, ordered)], 1) for x in (forget, control)]
-    return ndtri((ranks[0] + .5)/(K + 1)), ndtri(ranks[1]/K) # a control example ties with itself: ½ is in its rank
+    below = [np.stack([places(*one) for one in zip(x.T, ordered)], 1) for x in (forget, control)]
+    return ndtri((below[0] + .5)/(K + 1)), ndtri(below[1]/K) # a control example ties with itself: ½ is in its rank
 
 # %% ../../nbs/audit/16_memory.ipynb #5480fe6f
 class Gaps(NamedTuple):

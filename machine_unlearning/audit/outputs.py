@@ -7,7 +7,7 @@ __all__ = ['tow', 'js_divergence', 'Outputs', 'outputs']
 
 # %% ../../nbs/audit/19_outputs.ipynb #fe367e85
 import numpy as np
-from scipy.special import rel_entr, softmax
+from scipy.special import softmax
 from typing import NamedTuple
 from ..layout import check_labels, check_pair, check_shape, check_values
 from ..logits import blocks
@@ -28,13 +28,14 @@ def tow(
     return float(score)
 
 # %% ../../nbs/audit/19_outputs.ipynb #bd2966dd
+def _entropy(p): return -(p*np.log(np.maximum(p, 1e-300))).sum(-1)
+
 def js_divergence(
     p, # (..., C), probabilities
     q, # (..., C), probabilities
 ) -> np.ndarray: # (...), in nats, 0 to ln 2
     "Compute the Jensen–Shannon divergence of distributions over the last axis"
-    m = (p + q)/2
-    return (rel_entr(p, m) + rel_entr(q, m)).sum(-1)/2
+    return np.maximum(_entropy((p + q)/2) - (_entropy(p) + _entropy(q))/2, 0) # faster than relative entropies
 
 # %% ../../nbs/audit/19_outputs.ipynb #e49115f7
 class Outputs(NamedTuple):

@@ -13,16 +13,24 @@ from .ranking import p_value, shuffles
 from ..logits import blocks, check_delta, check_scores
 
 # %% ../../nbs/audit/14_permutation.ipynb #767216cd
-def _jeffreys(both, labels):
-    "Sum over the examples of the divergence, for every labelling: (S, K) and (B, K) give (B,)"
+def _moments(d, squares, member):
+    "Mean and variance of the members of every labelling, (S, B) each, from values, their squares and 0/1 (K, B)"
+    n = member.sum(0)
+    mean,var = d @ member, squares @ member
+    mean /= n; var /= n
+    var -= mean**2
+    return mean, np.maximum(var, 0, out=var)
+
+def _jeffreys(both, unlearned, retrained):
+    "Sum over the examples of the divergence, for every labelling: (S, K) and twice (K, B) give (B,)"
     d = both - both.mean(1, keepdims=True)
-    u = labels.T.astype(float)
-    def moments(member):
-        n = member.sum(0)
-        mean = d @ member/n
-        return mean, np.maximum(d**2 @ member/n - mean**2, 0)
-    (mu_u,v_u),(mu_r,v_r) = moments(u), moments(1-u)
-    return (.5*(v_u/v_r + v_r/v_u - 2 + (mu_u-mu_r)**2*(1/v_r + 1/v_u))).sum(0)
+    (gap,v),(mean,w) = (_moments(d, d**2, member) for member in (unlearned, retrained))
+    gap -= mean
+    gap *= gap
+    one,two = v + gap, w + gap
+    one /= w; two /= v
+    one += two
+    return one.sum(0)/2 - len(both)
 
 # %% ../../nbs/audit/14_permutation.ipynb #7b92bbe2
 class Permutation(NamedTuple):
@@ -41,9 +49,10 @@ def permutation_test(
     retain,unlearn = check_scores(retain, unlearn, least=3)
     (S,n),m = retain.shape, unlearn.shape[1]
     labels = np.concatenate([[np.arange(n+m) >= n], shuffles(n, m, draws, seed)])
-    both = (np.concatenate([retain[s], unlearn[s]], 1) for s in blocks((S, draws, 4)))
+    kinds = [x.T.astype(float) for x in (labels, ~labels)]
+    both = (np.concatenate([retain[s], unlearn[s]], 1) for s in blocks((S, draws, 1), values=2**17))
     with np.errstate(divide='ignore', invalid='ignore'): # equal scores on one side: infinite, and counted as such
-        total = sum(_jeffreys(x[np.ptp(x, 1) > 0], labels) for x in both)/S
+        total = sum(_jeffreys(x[np.ptp(x, 1) > 0], *kinds) for x in both)/S
     total = np.where(np.isnan(total), np.inf, total)
     return Permutation(float(total[0]), float(total[1:].mean()), p_value(total[0], total[1:]))
 
@@ -68,7 +77,7 @@ def epsilon_excess(
     retain,unlearn = check_scores(retain, unlearn)
     both,n = np.concatenate([retain, unlearn], 1), retain.shape[1]
     def median(labels): return summarise(np.concatenate(
-        [epsilon(both[s][:, ~labels], both[s][:, labels], delta) for s in blocks((*both.shape, 1))])).epsilon
+        [epsilon(both[s].compress(~labels, 1), both[s].compress(labels, 1), delta) for s in blocks((*both.shape, 1))])).epsilon
     observed = median(np.arange(both.shape[1]) >= n)
     null = np.array([median(l) for l in shuffles(n, unlearn.shape[1], draws, seed)])
     mean,finite = float(null.mean()), np.isfinite(observed) and np.isfinite(null).all()

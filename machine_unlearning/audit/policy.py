@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .columns import columns, cost, quality
 from .pair import Levels
 from ..core import check_name
-from ..layout import files, members_file, sham_folder
+from ..layout import files, members_file, sham_folder, stress_files
 
 # %% ../../nbs/audit/56_policy.ipynb #508ce5b4
 class Criterion(NamedTuple):
@@ -174,7 +174,8 @@ def record_files(
 ) -> list: # of paths that exist
     "List the files of a record that an audit reads"
     folders = [Path(data_path), sham_folder(data_path)]
-    found = [members_file(data_path), *(p for f in folders for n in (None, *names) for p in files(f, n))]
+    each = [p for f in folders for n in (None, *names) for p in files(f, n)]
+    found = [members_file(data_path), *each, *(p for n in (None, *names) for p in stress_files(data_path, n))]
     return [p for p in found if p.is_file()]
 
 def hashes(

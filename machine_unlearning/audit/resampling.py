@@ -7,7 +7,7 @@ __all__ = ['fewest', 'Interval', 'subset_interval', 'epsilon_interval']
 
 # %% ../../nbs/audit/20_resampling.ipynb #c66f8d3a
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from typing import NamedTuple
 from ..attack import epsilon, summarise
 from ..logits import check_alpha, check_scores
@@ -32,11 +32,11 @@ def subset_interval(
     check_alpha(alpha)
     retain,unlearn = check_scores(retain, unlearn, least=4)
     rng,value = np.random.default_rng(seed), float(statistic(retain, unlearn))
-    def subset(x): return x[:, rng.permutation(x.shape[1])[x.shape[1]//4:]]
+    def subset(x): return x.take(rng.permutation(x.shape[1])[x.shape[1]//4:], axis=1) # in rows, unlike x[:, …]
     parts = np.array([statistic(subset(retain), subset(unlearn)) for _ in range(draws)])
     if not (draws and np.isfinite(value) and np.isfinite(parts).all()): return Interval(value, np.nan, np.nan)
     freedom = freedom or min(retain.shape[1], unlearn.shape[1])-1
-    width = float(student.ppf(1-alpha/2, freedom)*3**.5*parts.std(ddof=1)) # (n-d)/d = 3
+    width = float(stdtrit(freedom, 1-alpha/2)*3**.5*parts.std(ddof=1)) # (n-d)/d = 3
     return Interval(value, value-width, value+width)
 
 # %% ../../nbs/audit/20_resampling.ipynb #04b1be08

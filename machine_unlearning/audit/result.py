@@ -15,6 +15,7 @@ from ..attack import passes, row_of
 from .halves import audit_halves, of_halves
 from .judge import few_row
 from .pair import Levels, Pair, read_population, read_sham
+from .recovery import attacked, recovery_row
 from .row import audit_row
 from .verdict import finding, null_rows, verdict
 from ..core import Failed
@@ -100,9 +101,14 @@ def judge(
     return row | dict(finding=found, verdict=verdict(row, sets, *said)), table, sets
 
 # %% ../../nbs/audit/54_result.ipynb #4d5c825d
+def _judged(data_path, pair):
+    "Judge an approach, and add what attacks on its weights found"
+    (row,*more),a = judge(pair), attacked(data_path, 'retain' if pair.unlearn.name == 'baseline' else pair.unlearn.name)
+    return row | ({} if a is None else recovery_row(a, pair.levels.alpha, pair.levels.seed)), *more
+
 def _answers(pairs, data_path, executor):
     "Start to judge all pairs; returns functions that wait for the results, in order"
-    ask = [partial(_named, partial(judge, p), data_path, p.unlearn.name) for p in pairs]
+    ask = [partial(_named, partial(_judged, data_path, p), data_path, p.unlearn.name) for p in pairs]
     return [executor.submit(f).result for f in ask] if executor else ask
 
 # %% ../../nbs/audit/54_result.ipynb #f055bef5

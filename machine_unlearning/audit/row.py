@@ -9,9 +9,10 @@ __all__ = ['per_example', 'examples_row', 'set_row', 'sets_of', 'resampled', 'me
 # %% ../../nbs/audit/52_row.ipynb #a510000f
 import numpy as np, pandas as pd
 from functools import partial
+from hashlib import blake2b
 from ..attack import epsilon, summarise
 from .bayes import credible
-from .certified import certified, share_level, shared, simultaneous_table
+from .certified import certified, certified_each, share_level, shared, simultaneous_table
 from .columns import apart, columns
 from .competition import competition_epsilon, final_score, forgetting_quality
 from .counting import ceiling
@@ -33,11 +34,11 @@ def _bounds(r, u, levels, S):
     "Bound the ε of each example of a block"
     alpha,delta = levels.alpha, levels.certified_delta
     low,high = credible(r, u, alpha, delta)
+    at = dict(certified=alpha, certified_half=share_level(.5, alpha), certified_twentieth=share_level(.05, alpha),
+        certified_hull=alpha, certified_corrected=alpha/S)
+    ways = [(a, 'hull' if name == 'certified_hull' else 'simultaneous') for name,a in at.items()]
     return dict(mean_retain=r.mean(1), mean_unlearn=u.mean(1), credible_low=low, credible_high=high,
-        certified=certified(r, u, alpha, delta), certified_half=certified(r, u, share_level(.5, alpha), delta),
-        certified_twentieth=certified(r, u, share_level(.05, alpha), delta),
-        certified_hull=certified(r, u, alpha, delta, rule='hull'),
-        certified_corrected=certified(r, u, alpha/S, delta), gaussian_epsilon=gdp_epsilon(r, u, alpha, delta),
+        **dict(zip(at, certified_each(r, u, ways, delta))), gaussian_epsilon=gdp_epsilon(r, u, alpha, delta),
         gaussian_p=gaussian_p_value(r, u))
 
 # %% ../../nbs/audit/52_row.ipynb #d24708d6
@@ -118,13 +119,28 @@ def resampled(
     alone = _null_row(h, pair.levels) | _lira_row(scores, pair.levels) | _klom_row(scores, pair.levels)
     return alone | _rmia_row(scores, pair)
 
+# %% ../../nbs/audit/52_row.ipynb #98489c49
+_known = {}
+
+def _once(
+    f, # of arrays, returns little
+    *arrays, # or None
+    **how, # its options
+):
+    "Compute f once in a process for arrays of the same content: approaches share retrained models and originals"
+    mark = blake2b(repr((f.__name__, how, [np.shape(x) for x in arrays])).encode())
+    for x in arrays: mark.update(b'' if x is None else np.ascontiguousarray(x))
+    if len(_known) > 99: _known.clear()
+    if (key := mark.digest()) not in _known: _known[key] = f(*arrays, **how)
+    return _known[key]
+
 # %% ../../nbs/audit/52_row.ipynb #61382d03
 def _memory_of(pair, retain, models, original):
     "Memory of the models, of which forget and control scores are given"
-    of = [None if x is None else memory(*retain, *x) for x in (models, original)]
+    of = memory(*retain, *models), None if original is None else _once(memory, *retain, *original)
     how,levels = dict(one=pair.unlearn.one, paired=pair.paired), pair.levels
     examples = example_covariance(*retain, models[1], None if original is None else original[1], **how)
-    return memory_left(memory(*retain), *of, examples=examples, alpha=levels.alpha, seed=levels.seed, **how)
+    return memory_left(_once(memory, *retain), *of, examples=examples, alpha=levels.alpha, seed=levels.seed, **how)
 
 def _scores_of(p, persons=None):
     "Scores on the forget set and on the control set; their means over the examples of a person where those are known"
@@ -135,11 +151,12 @@ def _scores_of(p, persons=None):
 
 def _tested(pair, retain, models, original):
     "Columns of the tests, and the share of the originals' energy: NaN without originals, or where theirs is not shown"
-    at = dict(strata=None if pair.retain.persons else pair.strata, seed=pair.levels.seed) # persons have no class
-    p,theirs = (None if x is None else memory_test(*retain, *x, **at) for x in (models, original))
+    strata,seed = None if pair.retain.persons else pair.strata, pair.levels.seed # persons have no class
+    p = memory_test(*retain, *models, strata, seed=seed)
     row = dict(memory_p=p.mean, memory_energy=np.nan, memory_energy_p=p.energy)
-    if original is None or not theirs.energy <= pair.levels.alpha: return row
-    left,whole = (memory_energy(*retain, *x) for x in (models, original))
+    if original is None: return row
+    if not _once(memory_test, *retain, *original, strata, seed=seed).energy <= pair.levels.alpha: return row
+    left,whole = memory_energy(*retain, *models), _once(memory_energy, *retain, *original)
     return row | dict(memory_energy=np.sqrt(max(left, 0)/whole) if whole > 0 else np.nan)
 
 # %% ../../nbs/audit/52_row.ipynb #dd222e96
@@ -220,9 +237,9 @@ def _ratio(unlearn, retain, column):
 # %% ../../nbs/audit/52_row.ipynb #3e00125a
 def _beyond_sham(pair):
     "Scores on the forget and control sets, less what the method does to retrained models, and those of the originals"
-    parts = [(x, x.on_control) for x in (pair.retain, pair.unlearn, pair.sham)]
-    n = min(x.n for x,_ in parts)
-    (r,u,s),o = ([[p.closeness[:, :n] for p in x] for x in parts]), _scores_of(pair.original)
+    *parts,o = (_scores_of(p, pair.retain.persons) for p in (pair.retain, pair.unlearn, pair.sham, pair.original))
+    n = min(x[0].shape[1] for x in parts)
+    r,u,s = ([x[:, :n] for x in p] for p in parts)
     if o is not None and pair.paired: o = [x[:, :n] for x in o]
     return [a - (b - c) for a,b,c in zip(u, s, r)], o
 
@@ -238,7 +255,7 @@ def sham_row(
     found = summarise(epsilon(*other.each('statistics'), levels.delta)).epsilon
     row = dict(n_sham=pair.sham.n, sham_epsilon=found, sham_certified=shared(bounds)) | sets
     if pair.control is None or pair.sham.control is None: return row
-    left = _memory_of(pair, _scores_of(pair.retain), *_beyond_sham(pair))
+    left = _memory_of(pair, _scores_of(pair.retain, pair.retain.persons), *_beyond_sham(pair))
     ends = (left.left_low, left.left_high) if pair.sham.distinct == pair.sham.n else (np.nan, np.nan)
     return row | dict(zip((f'sham_memory_left{end}' for end in ('', '_low', '_high')), (left.left, *ends)))
 

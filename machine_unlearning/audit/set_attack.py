@@ -8,10 +8,10 @@ __all__ = ['set_sizes', 'SetAttack', 'set_attack_blocks', 'set_attack']
 # %% ../../nbs/audit/15_set_attack.ipynb #0340520f
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import rankdata
 from typing import NamedTuple
 from .counting import epsilon_from_counts
-from .ranking import auc_within, fold_labels, fold_ratios, p_value, shuffles, split_ratios
+from .ranking import auc_within, fold_labels, fold_ratios, p_value, ranks, shuffles
+from .ranking import split_ratios
 from ..logits import blocks, check_alpha, check_delta, check_scores
 
 # %% ../../nbs/audit/15_set_attack.ipynb #9e9cd9c8
@@ -70,15 +70,15 @@ def _centred(retain, unlearn, fold_r, fold_u, drawn):
     done = np.empty_like(retain), np.empty_like(unlearn)
     for f in range(fold_r.max()+1):
         r,u = fold_r == f, fold_u == f
-        cut = _thresholds(retain[:, ~r], unlearn[:, ~u], drawn)
+        cut = _thresholds(retain.compress(~r, 1), unlearn.compress(~u, 1), drawn)
         done[0][:, r],done[1][:, u] = retain[:, r] - cut, unlearn[:, u] - cut
     return done
 
 def _rank_p(retain, unlearn, seed):
     "Exact p-value of how high the unlearned models (m,) rank among all"
     n,m = len(retain), len(unlearn)
-    ranks = rankdata(np.concatenate([retain, unlearn]))
-    return p_value(ranks[n:].sum(), shuffles(n, m, 999, [seed, 3]) @ ranks)
+    rank = ranks(np.concatenate([retain, unlearn]))
+    return p_value(rank[n:].sum(), shuffles(n, m, 999, [seed, 3]) @ rank)
 
 # %% ../../nbs/audit/15_set_attack.ipynb #960ba113
 def _set_attack(totals, labels, sizes, drawn, alpha, delta, seed):
@@ -98,7 +98,7 @@ def _set_attack(totals, labels, sizes, drawn, alpha, delta, seed):
 # %% ../../nbs/audit/15_set_attack.ipynb #73c9f5b6
 def _split(retain, unlearn, half_r, half_u, folds, seed):
     "Log ratios of the counted half, and those of the fitted half cross-fitted within it; none where it is too small"
-    fitted = retain[:, half_r == 0], unlearn[:, half_u == 0]
+    fitted = retain.compress(half_r == 0, 1), unlearn.compress(half_u == 0, 1)
     n,m = (x.shape[1] for x in fitted)
     counted = split_ratios(retain, unlearn, half_r, half_u)
     if min(n, m) < 3: return *counted, np.zeros((len(retain), 1)), np.zeros((len(retain), 1)) # the threshold stays at 0
