@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from .core import atomic, check_file, check_name, check_range, check_seed, versions, write_json
 from .engine import Inline, Job, check_workers, cores, failed, paused, processes, set_aside
 from .engine import stop_at, sweep, travels, work
-from .identity import check_record, content, digest, draw_seed
+from .identity import check_record, content, digest, draw_seed, keeps_more
 from .layout import files, members_file, metric_columns, record_version, write_logits
 from .layout import write_members, write_metrics
 from .logits import first_slot
@@ -579,9 +579,7 @@ def run_estimators(
     if not todo: sweep(units) # a run that was killed after its last model left its locks
     failures,left = _work(plan, todo, finished, executor, n, deadline) if todo else ({}, 0)
     if left: raise paused(todo, len(units), failures, left, time_budget)
-    for a in plan.populations:
-        mine = [u for u in units if u.approach == a]
-        if not failures.keys() & set(mine): _collect(plan, a, [read_estimator(u.path) for u in mine])
+    _collect_all(plan, units, failures)
     if failures: raise failed(failures, len(todo))
     return plan.out
 
@@ -604,6 +602,15 @@ def _collect(plan, approach, found):
     write_metrics(at.metrics, [*metric_columns(measure), f'control_{measure}', 'seconds'], abouts)
     if len(arrays) > 1 and all(np.array_equal(a['forget'], arrays[0]['forget']) for a in arrays): print(
         f'{at.logits}: {len(arrays)} models are one; make does not depend on its seed, see seen', file=sys.stderr)
+
+# %% ../nbs/27_estimators.ipynb #3eefe0b1
+def _collect_all(plan, units, failures):
+    "Write the record of every kind of models that are all there, unless it has more of them"
+    for a in plan.populations:
+        mine,name = [u for u in units if u.approach == a], None if a == 'retain' else a
+        if failures.keys() & set(mine): continue
+        if keeps_more(plan.out, name, plan.folder_of(a).name, plan.n, plan.pool is not None): continue
+        _collect(plan, a, [read_estimator(u.path) for u in mine])
 
 # %% ../nbs/27_estimators.ipynb #bc9c8fe0
 def _kind(plan): return dict(kind='number' if plan.regression else 'classes')

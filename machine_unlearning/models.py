@@ -131,8 +131,9 @@ def answering(
     *models: nn.Module, # any networks
 ):
     "Let networks take `Inputs`, and answer with their logits alone, inside the block"
-    hooks = [m.register_forward_pre_hook(_unpacked, with_kwargs=True) for m in models]
-    hooks += [m.register_forward_hook(_logits) for m in models]
+    able = [m for m in models if not isinstance(m, torch.jit.ScriptModule)]
+    hooks = [m.register_forward_pre_hook(_unpacked, with_kwargs=True) for m in able]
+    hooks += [m.register_forward_hook(_logits) for m in able]
     try: yield
     finally:
         for h in hooks: h.remove()

@@ -260,8 +260,7 @@ def populate(
     finished = [u for u in units if whole_or_aside(u, experiment.plan.keep_models or u.path in asked) and u.done()]
     todo = [u for u in units if u not in set(finished)]
     experiment.check_room(todo, n)
-    if not todo: sweep(units) # a run that was killed after its last model left its locks
-    failures,left = hand_out(experiment, run_unit, todo, finished, executor, n, time_budget) if todo else ({}, 0)
+    failures,left = hand_out(experiment, run_unit, todo, finished, executor, n, time_budget)
     if left: raise paused(todo, len(units), failures, left, time_budget)
     _collect(experiment, units, failures)
     if failures: raise failed(failures, len(todo))
@@ -278,6 +277,9 @@ def hand_out(
     time_budget, # seconds, or None
 ) -> tuple: # failed jobs with their exceptions, number of jobs left
     "Hand the jobs of an experiment to an executor"
+    if not todo:
+        sweep(finished) # a run that was killed after its last job left its locks
+        return {}, 0
     f = functools.partial(do, experiment.bare(), write_sets(experiment))
     ahead = 1000 if executor and not isinstance(executor, Inline) else 1 if n == 1 else 2*n
     make = functools.partial(processes, min(n, len(todo)), _devices(experiment.plan))

@@ -151,7 +151,7 @@ def run_stress(
     n = 1 if executor else count_workers(experiment, workers)
     do = functools.partial(attack_one, how=how, canaries=_planted(experiment))
     args = experiment, do, todo, [j for j in every if j.done()], executor, n, time_budget
-    failures,left = hand_out(*args) if todo else ({}, 0)
+    failures,left = hand_out(*args)
     if left: raise paused(todo, len(every), failures, left, time_budget)
     if failures: raise failed(failures, len(todo))
     for a,of in jobs.items(): _collect(experiment, a, _found(of), how)

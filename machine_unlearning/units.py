@@ -7,7 +7,7 @@ __all__ = ['write_unit', 'read_unit', 'load_model', 'whole_or_aside', 'write_ext
            'signed_mean', 'files_of', 'collect', 'check_place', 'check_out', 'is_larger']
 
 # %% ../nbs/23_units.ipynb #432a6549
-import functools, hashlib, json, sys
+import functools, hashlib, json
 import numpy as np, torch
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +17,9 @@ from .core import atomic, check_file, write_json
 from .data import Data, joined, parts_of
 from .engine import set_aside
 from .experiment import Experiment, Unit, extra_file
-from .identity import check_record, digest, plain
-from .layout import costs, files, members_file, metric_columns, read_about, read_members, read_record
-from .layout import record_version, round_folder, sham_folder, write_logits, write_members, write_metrics
+from .identity import check_record, digest, keeps_more, plain
+from .layout import costs, files, members_file, metric_columns, record_version
+from .layout import round_folder, sham_folder, write_logits, write_members, write_metrics
 from .logits import first_slot
 from .models import inner, load_weights
 from .original import own_memory
@@ -298,22 +298,6 @@ def is_larger(
     approach: str, # one of the plan's populations
 ) -> bool:
     "Tell whether the folder has more models of an approach than the plan asks for, all in order; say it if so"
-    at,n = files_of(experiment.plan.out, approach), experiment.plan.n
-    about = read_about(at.about.parent)
-    models = about.get('models', 0)
-    if about.get('key') != experiment.folder_of(approach).name or models <= n: return False
-    if _sizes(experiment, approach) != {models}: return False
-    print(f'{at.about.parent}: keeps its {models} models, {n} were asked for', file=sys.stderr)
-    return True
-
-# %% ../nbs/23_units.ipynb #9449e5d4
-def _sizes(experiment, approach):
-    "Numbers of models and runs in the files of a population; none where they cannot be read"
-    out,halves = experiment.plan.out, experiment.groups is not None
-    folder,name = _record_of(out, approach), method_of(approach)
-    try:
-        found = read_record(folder, None if name == 'retain' else name)
-        runs = read_members(out) if halves and approach == 'original' else None
-        if halves and read_members(out) is None: return set()
-    except (ValueError, OSError): return set()
-    return {z.shape[1] - 1 for z in (found.logits, found.control)} | (set() if runs is None else {len(runs)})
+    folder,name = _record_of(experiment.plan.out, approach), method_of(approach)
+    n,key = experiment.plan.n, experiment.folder_of(approach).name
+    return keeps_more(folder, None if name == 'retain' else name, key, n, experiment.groups is not None)

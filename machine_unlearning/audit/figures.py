@@ -214,10 +214,11 @@ def halves_panels(
 # %% ../../nbs/audit/55_figures.ipynb #f6bacd14
 def _recovery_panel(ax, curves, title):
     "Draw one way of relearning, a line for each approach"
+    faint = .6/max(curves.approach.nunique(), 4) # bands lie above each other
     for name,c in curves.groupby('approach', sort=False):
         x,look = np.log2(1 + c.step), style(name)
         ax.plot(x, c.memory, label=legible(name), ms=4, lw=1.2, **look)
-        ax.fill_between(x, c.memory_low, c.memory_high, color=look['color'], alpha=.12, lw=0)
+        ax.fill_between(x, c.memory_low, c.memory_high, color=look['color'], alpha=faint, lw=0)
     steps = sorted(curves.step.unique())
     ax.set(xticks=np.log2(1 + np.array(steps)), xticklabels=steps, xlabel='steps', title=title)
 
@@ -225,19 +226,17 @@ def recovery_panels(
     curves, # DataFrame of `recovery.recovery_curves`
 ):
     "Draw the memory that comes back in relearning, with its interval over models"
-    last = [relearning[k] for relearning in [kinds_of(list(curves.attack))] for k in _ways if k in relearning]
-    names = dict(zip(_ways, ('on the retain set', 'with {} forget examples', 'on {} forget examples')))
-    height = _beside(curves.approach.nunique(), 3.2)
-    fig,axs = plt.subplots(1, len(last), figsize=(3*len(last) + 1.5, height), sharey=True, squeeze=False)
-    for ax,attack in zip(axs[0], last):
-        way = next(k for k,a in kinds_of(list(curves.attack)).items() if a == attack)
-        _recovery_panel(ax, curves[curves.attack == attack], names[way].format(attack.rpartition('+')[2]))
+    found = {k: a for k,a in kinds_of(list(curves.attack)).items() if k in _ways}
+    size = 3*len(found) + 1.5, _beside(curves.approach.nunique(), 3.2)
+    fig,axs = plt.subplots(1, len(found), figsize=size, sharey=True, squeeze=False)
+    for ax,(way,attack) in zip(axs[0], found.items()):
+        _recovery_panel(ax, curves[curves.attack == attack], _ways[way].format(attack.rpartition('+')[2]))
     axs[0, 0].set_ylabel('memory, standard deviations')
     _legend_beside(axs[0, -1])
     fig.tight_layout()
     return fig
 
-_ways = 'relearn', 'relearn_mixed', 'relearn_few'
+_ways = dict(relearn='on the retain set', relearn_mixed='with {} forget examples', relearn_few='on {} forget examples')
 
 # %% ../../nbs/audit/55_figures.ipynb #ae12b38f
 def _figures(data_path, table, tables, sets, delta, kind):

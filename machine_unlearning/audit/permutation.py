@@ -76,8 +76,9 @@ def epsilon_excess(
     check_delta(delta)
     retain,unlearn = check_scores(retain, unlearn)
     both,n = np.concatenate([retain, unlearn], 1), retain.shape[1]
-    def median(labels): return summarise(np.concatenate(
-        [epsilon(both[s].compress(~labels, 1), both[s].compress(labels, 1), delta) for s in blocks((*both.shape, 1))])).epsilon
+    def median(labels):
+        parts = ((both[s].compress(~labels, 1), both[s].compress(labels, 1)) for s in blocks((*both.shape, 1)))
+        return summarise(np.concatenate([epsilon(*p, delta) for p in parts])).epsilon
     observed = median(np.arange(both.shape[1]) >= n)
     null = np.array([median(l) for l in shuffles(n, unlearn.shape[1], draws, seed)])
     mean,finite = float(null.mean()), np.isfinite(observed) and np.isfinite(null).all()

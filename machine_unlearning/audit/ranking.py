@@ -139,7 +139,8 @@ def auc_within(
     "Compute the share of the pairs of the same fold that are ranked right"
     K = fold_r.max()+1
     pairs = np.bincount(fold_r)*np.bincount(fold_u)
-    return sum(auc(retain.compress(fold_r == f, 1), unlearn.compress(fold_u == f, 1))*pairs[f] for f in range(K))/pairs.sum()
+    each = (auc(retain.compress(fold_r == f, 1), unlearn.compress(fold_u == f, 1)) for f in range(K))
+    return sum(a*n for a,n in zip(each, pairs))/pairs.sum()
 
 # %% ../../nbs/audit/02_ranking.ipynb #eaa91e6d
 def split_ratios(
