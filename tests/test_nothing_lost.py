@@ -11,7 +11,7 @@ from machine_unlearning.experiment import Experiment
 from machine_unlearning.population import run
 from machine_unlearning.plan import make_plan
 
-options = dict(approaches='finetune,prune_last_layer', n=3, epochs=20, width=4, limit=200, originals='one')
+options = dict(approaches='finetune,prune_last_layer', n=3, epochs=10, width=4, limit=200, originals='one')
 command = ['mu_create_logits', *(w for k,v in options.items() for w in (f'--{k}', str(v)))]
 
 def plan(out, **kw): return make_plan(out=out, **(options | kw))
@@ -98,8 +98,8 @@ def test_time_budget(undisturbed, tmp_path):
     "Shorter than one training: every call goes on in the middle of it"
     interrupted = set()
     for attempt in range(500):
-        try: run(plan(tmp_path), Inline(), time_budget=.1)
-        except Paused as e: assert re.fullmatch(r'\d+ of 10 models are left after 0.1 s; the same call goes on', str(e))
+        try: run(plan(tmp_path), Inline(), time_budget=.05)
+        except Paused as e: assert re.fullmatch(r'\d+ of 10 models are left after 0.05 s; the same call goes on', str(e))
         else: break
         interrupted |= {p.parent.name.partition('-')[0] for p in tmp_path.glob('units/*/*.pt')}
     assert attempt > 3 and interrupted >= {'original', 'retain'}
@@ -133,7 +133,7 @@ def test_changed_setting_makes_new_models(undisturbed, tmp_path):
     "Records of other settings are never used, and never lost"
     run(plan(tmp_path, approaches='finetune'), Inline())
     records = {p: p.read_bytes() for p in finished(tmp_path)}
-    with pytest.raises(ValueError, match='holds an experiment with'): run(plan(tmp_path, epochs=21), Inline())
+    with pytest.raises(ValueError, match='holds an experiment with'): run(plan(tmp_path, epochs=11), Inline())
     assert {p: p.read_bytes() for p in finished(tmp_path)} == records
     ends_well(tmp_path, undisturbed)
 
@@ -177,6 +177,6 @@ def test_failing_seeds(tmp_path):
         r = run_command(*command, '--task', 'sick_task:task', '--workers', '1', '--out', tmp_path/'out', cwd=tmp_path)
         last = r.stderr.splitlines()[-1]
         assert r.returncode == 1 and f'2 of {tried} models could not be made' in last, r.stderr
-        for i in 0, 2: assert f'retain {i}: FloatingPointError: the loss became nan in epoch 1 of 20' in last
+        for i in 0, 2: assert f'retain {i}: FloatingPointError: the loss became nan in epoch 1 of 10' in last
         assert len(finished(tmp_path/'out')) == 8
     assert (tmp_path/'out'/'finetune'/'logits_unlearn.npy').is_file() and not (tmp_path/'out'/'logits_retain.npy').exists()
