@@ -17,7 +17,7 @@ from .layout import costs
 from .options import lab_command
 from .original import new_file, sha256, write_weights
 from .plan import Plan, make_plan
-from .population import judge_model, make_model, settled
+from .population import gradient_of, judge_model, make_model, settled
 from .task import Split
 from .train import Cost
 from .unlearn import methods
@@ -32,7 +32,9 @@ def _answered(experiment):
     with settled(experiment, unit): before = judge_model(original(), parts, parts.test, task.transform)[1]
     try:
         with settled(experiment, unit) as gen:
-            network,_,about = make_model(experiment, unit, data, parts, original, gen)
+            wanted = methods[unit.approach].extras # of which a plan has refused all but the gradient
+            extras = dict(gradient=gradient_of(experiment, original(), data, gen)) if wanted else {}
+            network,_,about = make_model(experiment, unit, data, parts, original, gen, extras=extras)
     except FloatingPointError as e: raise Failed(f'{plan.original}: {e}') from e
     return network.cpu().eval(), about, before
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['schedules', 'paper', 'short', 'Recipe', 'Cost', 'batches', 'Batch', 'augmented', 'Speed', 'fastest', 'l1', 'mse',
            'bce', 'WeightedCrossEntropy', 'reducible', 'supervised', 'fit', 'per_epoch', 'check_batch', 'summing',
-           'outputs', 'logits', 'performance', 'evaluate', 'one_thread', 'seeded']
+           'outputs', 'logits', 'performance', 'evaluate', 'one_thread', 'seeded', 'Rewound', 'rewinder', 'redo']
 
 # %% ../nbs/16_train.ipynb #ab1151f1
 import contextlib, copy, functools, inspect, math, operator, time, torch, warnings
@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from .augment import Transform
 from .checkpoint import Checkpoint
 from .data import Data
-from .models import answering, channels_last, into_training, load_weights, unready
+from .models import answering, channels_last, inner, into_training, load_weights, unready
 
 # %% ../nbs/16_train.ipynb #7d9ee3c1
 schedules = dict(
@@ -403,3 +403,63 @@ def seeded(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
+
+# %% ../nbs/16_train.ipynb #2602b9d9
+@dataclass
+class Rewound:
+    "A training as it was some epochs before its end"
+    left: int   # epochs, at most those of the recipe
+    model: dict # state dict
+    sums: dict  # what the optimiser had summed up: number of a parameter to tensors by name
+
+# %% ../nbs/16_train.ipynb #0cc31b91
+def _copies(state): return {k: v.detach().clone() for k,v in state.items() if torch.is_tensor(v)}
+
+def rewinder(
+    model, # any network, before its training
+    data: Data, # what it will be trained on
+    recipe: Recipe, # how it is trained
+    left: int, # epochs before the end, at most those of the recipe
+    keep, # keep(rewound)
+): # after(model, opt, batch), a hook of `fit`
+    "Make a hook that keeps a training as it is some epochs before its end; that is at once where all are left"
+    at = (recipe.epochs - left)*per_epoch(data, recipe)
+    def found(sums): return Rewound(left, _copies(inner(model).state_dict()), {i: _copies(s) for i,s in sums.items()})
+    if not at: keep(found({}))
+    def after(model, opt, batch):
+        if batch.step+1 == at: keep(found(opt.state_dict()['state']))
+    return after
+
+# %% ../nbs/16_train.ipynb #7b6bbd9e
+class _Midway:
+    "A checkpoint whose training begins with a state, unless it has begun before"
+    def __init__(self, checkpoint, state): self.checkpoint,self.state = checkpoint, state
+    def stored(self):
+        "Return the state of a training that was interrupted, or else the one to begin with"
+        return (self.checkpoint.stored() if self.checkpoint else None) or self.state
+    def due(self, *made):
+        "Tell whether to keep the training now"
+        return self.checkpoint.due(*made) if self.checkpoint else False
+    def keep(self, *state, **how):
+        "Keep the training, if anybody does"
+        if self.checkpoint: self.checkpoint.keep(*state, **how)
+
+# %% ../nbs/16_train.ipynb #644fe6b2
+def redo(
+    model, # of the kind that was trained, changed in place
+    data: Data, # what to train on
+    recipe: Recipe, # of the training
+    start: Rewound, # where to begin
+    transform: Transform, # augmentation and normalisation
+    gen: torch.Generator, # source of all randomness, on the CPU
+    cost: Cost, # counts the samples
+    objective=supervised(F.cross_entropy), # as in `fit`
+    checkpoint: Checkpoint = None, # keeps the state when the time is up
+): # the model
+    "Train the last epochs of a training once more, on any data; counted are these epochs"
+    done,speed = recipe.epochs - start.left, fastest(data.y.device)
+    groups = _optimizer(model, recipe, speed.fused).state_dict()['param_groups']
+    state = dict(step=done*per_epoch(data, recipe), model=start.model, gen=gen.get_state(), rng=torch.get_rng_state(),
+        optimizer=dict(state=start.sums, param_groups=groups), forward=cost.forward,
+        trained=cost.trained - done*len(data)) # `fit` will count all epochs
+    return fit(model, data, recipe, transform, gen, cost, objective, checkpoint=_Midway(checkpoint, state))

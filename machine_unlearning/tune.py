@@ -23,7 +23,7 @@ from .plan import Plan, make_plan
 from .population import answer, count_workers, populate
 from .task import by_person
 from .train import Cost, logits, one_thread, seeded
-from .units import load_model, read_sets, read_unit, write_sets
+from .units import load_model, read_extras, read_sets, read_unit, write_sets
 from .unlearn import methods
 
 # %% ../nbs/53_tune.ipynb #0106be0d
@@ -96,9 +96,10 @@ def unlearned(self:_Search, approach, settings):
     "Unlearned models, one after the other, with their costs"
     experiment,device = self.experiment, self.experiment.plan.device
     for k in range(self.models):
-        original = load_model(self.models_of('original')[k].path, experiment.task).to(device)
+        path = self.models_of('original')[k].path
+        original,extras = load_model(path, experiment.task).to(device), read_extras(path, methods[approach].extras)
         with one_thread(), seeded(experiment.seed_of(approach, k)) as gen:
-            yield answer(experiment, approach, original, self.parts(), gen, settings=settings)
+            yield answer(experiment, approach, original, self.parts(), gen, settings=settings, extras=extras)
 
 # %% ../nbs/53_tune.ipynb #51aee2bb
 @patch
@@ -259,6 +260,7 @@ def mu_tune(
     plan = make_plan(approaches=approaches, **kwargs)
     asked,reported = _tunable(plan), Experiment(plan)
     experiment = Experiment(tuning_plan(reported, population))
+    experiment.readers = asked
     populate(experiment, workers=workers, time_budget=time_budget)
     search = _Search(experiment.bare(), write_sets(experiment), experiment.units(), trials, models)
     jobs,path = _jobs(experiment, asked, trials, models), plan.out/'tuned.json'

@@ -1,4 +1,5 @@
 """Try every method on a small network of every kind, and on every shape of task; `python tools/architectures.py` writes data/results/architectures.csv.
+Names of methods, or words in names of networks, limit it to these.
 
 A cell is `works` when the unlearned weights and what they predict are finite, weights changed (but for the original), what is frozen or shared
 or stands for padding is as it was, the original is unchanged, and the network comes back as it was given. Otherwise it holds the reason of the refusal.
@@ -6,15 +7,16 @@ or stands for padding is as it was, the original is unchanged, and the network c
 import copy, functools, sys, warnings
 from collections import namedtuple
 from pathlib import Path
-import pandas as pd, torch
+import numpy as np, pandas as pd, torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 from machine_unlearning.augment import Transform
 from machine_unlearning.data import Data
 from machine_unlearning.models import ResNet18, answering, frozen_memory, inner
-from machine_unlearning.train import Recipe, WeightedCrossEntropy, bce, fit, l1, seeded, supervised
+from machine_unlearning.train import Recipe, WeightedCrossEntropy, bce, fit, l1, rewinder, seeded, supervised
 from machine_unlearning.unlearn import Request, methods, unlearn
+from machine_unlearning.unlearn.gradients import mean_gradient
 
 class Net(nn.Module):
     "A network of parts, and a function of them and the inputs"
@@ -170,15 +172,19 @@ def request_of(case):
 
 @functools.cache
 def original_of(case_name):
-    "A trained network"
+    "A trained network, and what its training left"
     case = next(c for c in networks if c.name == case_name)
-    request = request_of(case)
+    request,found = request_of(case), []
     with seeded(0):
         model = case.make()
         if case.name not in untrainable: # trained in batches, whatever the request does later
             data = request.retain + request.forget
-            fit(model, data, Recipe(2, .05, 8, 'constant'), request.transform, request.gen, objective=supervised(request.loss))
-    return model.eval()
+            recipe = Recipe(2, .05, 8, 'constant')
+            after = rewinder(model, data, recipe, 1, found.append)
+            fit(model, data, recipe, request.transform, request.gen, objective=supervised(request.loss), after=after)
+            request.transform = request.transform.suited_to(model)
+            with answering(inner(model)): found.append(mean_gradient(inner(model), data, request))
+    return model.eval(), dict(zip(('checkpoint', 'gradient'), found))
 
 def state(model): return {k: v.clone() for k,v in model.state_dict().items()}
 def shared(model):
@@ -214,7 +220,8 @@ def wrong(name, model, new, before, request):
 
 def cell(name, case):
     "`works`, the reason of a refusal, or `FAULT` with what is wrong"
-    model,request = original_of(case.name), request_of(case)
+    (model,extras),request = original_of(case.name), request_of(case)
+    request.extras = extras
     trained,steps = state(model), []
     try:
         with seeded(2), warnings.catch_warnings():
@@ -234,18 +241,18 @@ def tabulate(names, cases):
 path = Path(__file__).resolve().parent.parent/'data/results/architectures.csv'
 
 def save(found):
-    "Write the rows, in the place of those that the file has for the same networks"
-    if path.is_file():
-        old = pd.read_csv(path, keep_default_na=False)
-        found = pd.concat([old[~old.network.isin(found.network)], found])
-    order = {c.name: i for i,c in enumerate(networks)}
-    found = found[found.network.isin(order.keys())]
-    found.sort_values('network', key=lambda names: names.map(order), kind='stable').to_csv(path, index=False)
+    "Write the rows, in the place of those that the file has for the same networks and methods"
+    if path.is_file(): found = pd.concat([pd.read_csv(path, keep_default_na=False), found])
+    found = found.drop_duplicates(['network', 'method'], keep='last')
+    orders = dict(network=[c.name for c in networks], method=list(methods))
+    found = found[found.network.isin(orders['network']) & found.method.isin(orders['method'])]
+    place = [found[k].map({name: i for i,name in enumerate(names)}) for k,names in orders.items()]
+    found.iloc[np.lexsort(place[::-1])].to_csv(path, index=False)
 
 if __name__ == '__main__':
     torch.set_num_threads(1)
-    asked = sys.argv[1:]
-    found = tabulate(methods, [c for c in networks if not asked or any(w in c.name for w in asked)])
+    asked,parts = ([w for w in sys.argv[1:] if (w in methods) == known] for known in (True, False))
+    found = tabulate(asked or methods, [c for c in networks if not parts or any(w in c.name for w in parts)])
     save(found)
     works = found.found == 'works'
     print(f'{len(found)} cells, {works.sum()} work')

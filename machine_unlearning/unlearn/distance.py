@@ -8,7 +8,7 @@ __all__ = ['distort', 'displacement', 'distance']
 # %% ../../nbs/unlearn/39_distance.ipynb #da948c15
 import torch
 from .core import Request, method
-from .weights import padding
+from .weights import blur
 
 # %% ../../nbs/unlearn/39_distance.ipynb #bae83eee
 _siddiqui = dict(reads=['retain'], paper='Siddiqui et al., arXiv 2025', year=2025,
@@ -26,12 +26,7 @@ def distort(
     std=.02, # standard deviation of the noise on every parameter
 ):
     "Add Gaussian noise to all parameters, then train on the retain set: the weight distortion of Siddiqui et al."
-    constant = padding(model)
-    with torch.no_grad():
-        for p in _trainable(model):
-            noise = std*torch.randn(p.shape, generator=request.gen).to(p)
-            if p in constant: noise[constant[p]] = 0
-            p += noise
+    blur(model, std, request.gen)
     how = dict(optimizer='adam', weight_decay=0)
     return request.train(model, request.retain, epochs or request.epochs, lr, **how)
 
