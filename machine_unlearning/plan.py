@@ -15,7 +15,7 @@ from numbers import Real
 from pathlib import Path
 from .core import check_name, check_range, listed
 from .task import Task, make_task
-from .unlearn import methods, study_methods
+from .unlearn import check_extras, extras, methods, study_methods
 
 # %% ../nbs/21_plan.ipynb #ca27cbd6
 trained = 'original', 'retain', 'retrain' # from scratch; all others are unlearned from an original
@@ -132,12 +132,17 @@ _forms = dict(out=Path, options=dict, approaches=_names, forget=functools.partia
 # %% ../nbs/21_plan.ipynb #cc1ca5d0
 reserved = 'baseline', 'retain', 'units', 'figures', 'tuning', 'sham' # folders and rows of tables that are no approach
 
+_from_weights = 'gradient', # extras that can be made of an original's weights and D; others only while it is trained
+
 def _check_approaches(plan):
     "Refuse names that are no approach, or that the library uses for something else"
     for a in plan.approaches:
         if check_name(a) in reserved: raise ValueError(f'approaches: {a} is a name that the library uses itself')
         if a not in methods: raise ValueError(f'expected an approach of {", ".join(methods)}, found {a!r}')
-    if plan.original is not None and 'original' in plan.approaches: raise ValueError(
+    if plan.requests > 1: check_extras(plan.approaches, (), 'the answer to an earlier request')
+    if plan.original is None: return
+    check_extras(plan.approaches, _from_weights, plan.original)
+    if 'original' in plan.approaches: raise ValueError(
         f'approaches: {plan.original} is one original, expected none among the populations, found original')
 
 # %% ../nbs/21_plan.ipynb #47d0c33f
@@ -310,7 +315,9 @@ def _in_range(name, value): return check_range(name, value, 1, _largest[name]) i
 def _asked(approaches, plan):
     "Names of approaches from the option, each once"
     names = study_methods if approaches is None else [a for a in listed(approaches) if a]
-    known = [n for n in methods if plan.original is None or n != 'original']
+    own = plan.original is not None
+    there = () if plan.requests > 1 else _from_weights if own else tuple(extras)
+    known = [n for n,m in methods.items() if set(m.extras) <= {*there} and not (own and n == 'original')]
     every = tuple(dict.fromkeys(n for a in names for n in (known if a == 'all' else [a])))
     if 'all' not in names: return every
     return tuple(n for n in every if n not in methods or methods[n].takes(task_of(plan).train.kind))
