@@ -182,8 +182,6 @@ _digits_settings = _digits_study | _digits_competition | _digits_literature # ap
 # %% ../nbs/17_task.ipynb #ca46e1f0
 _compact_recipe = Recipe(24, .15, 256, 'one_cycle')
 
-_compact_settings = {}
-
 def _shrunk(data, size):
     "Images whose pixels are means of squares of pixels"
     if size < 8 or 32 % size: raise ValueError(f'size: expected 8, 16 or 32 pixels, found {size}')
@@ -207,11 +205,11 @@ def cifar10(
     if network == 'compact' and width: raise ValueError(f'width: compact has its own, expected none, found {width}')
     train,held_out = (_shrunk(_cut(d, limit), size) for d in datasets.cifar10(data_dir))
     transform = Transform((125.3, 123., 113.9), (63., 62.1, 66.7), crop=size//8, flip=True, auto=True)
-    make,recipe,settings = functools.partial(ResNet18, width or 64, 3), _study_recipe(epochs), {}
+    make,recipe = functools.partial(ResNet18, width or 64, 3), _study_recipe(epochs)
     if network == 'compact':
-        transform,make,settings = replace(transform, crop=size//16, auto=False), Compact, _compact_settings
+        transform,make = replace(transform, crop=size//16, auto=False), Compact
         recipe = replace(_compact_recipe, epochs=epochs or _compact_recipe.epochs)
-    return Task(train, held_out, make, transform, recipe, control=2000, settings=settings)
+    return Task(train, held_out, make, transform, recipe, control=2000)
 
 # %% ../nbs/17_task.ipynb #440b57f9
 _wide_recipe = Recipe(15, 1e-3, schedule='constant', weight_decay=0, optimizer='adam')

@@ -4,6 +4,7 @@ usage: python tools/bench_networks.py DATA_DIR [MINUTES ...]; DATA_DIR holds cif
 import csv, functools, platform, statistics, sys, time
 from dataclasses import replace
 import torch, torch.nn.functional as F
+from bench_population import flops_per_image
 from machine_unlearning.core import atomic, versions
 from machine_unlearning.models import Compact, ResNet18
 from machine_unlearning.task import cifar10
@@ -22,12 +23,6 @@ def product(n=1024, repeat=5):
     a,b = torch.randn(n, n), torch.randn(n, n)
     return repeat*2*n**3/1e9/core_seconds(lambda: [a @ b for _ in range(repeat)])
 
-def flops(make):
-    "Multiplications and additions of a forward and a backward pass for one image"
-    from torch.utils.flop_counter import FlopCounterMode
-    with FlopCounterMode(display=False) as count: make()(torch.zeros(2, 3, 32, 32)).sum().backward()
-    return count.get_total_flops()/2
-
 def step(model, opt, x, y):
     opt.zero_grad()
     F.cross_entropy(model(x), y).backward()
@@ -40,7 +35,7 @@ def rates(make, batch=256, rounds=5):
     step(model, opt, x, y)
     return zip(*[(batch/core_seconds(step, model, opt, x, y), product()) for _ in range(rounds)])
 
-def trained(name, make, minutes, rate, task, seed=0):
+def trained(make, minutes, rate, task, seed=0):
     "Test accuracy, epochs and core-seconds of a training that is planned to take so many core-minutes"
     epochs = round(60*minutes*rate/len(task.train))
     if not epochs: return None, 0, 0
@@ -55,11 +50,11 @@ def main(data_dir, *minutes, out='data/results/compact.csv'):
     with one_thread():
         for name,make in networks.items():
             images,products = rates(make)
-            rate,work = statistics.median(images), flops(make)
+            rate,work = statistics.median(images), flops_per_image(make)
             row = dict(network=name, parameters=sum(p.numel() for p in make().parameters()), mflop=work/1e6, images_per_second=rate,
                 spread=max(images) - min(images), n=len(images), gflops=rate*work/1e9, product=statistics.median(products))
-            for m in minutes or ['']:
-                accuracy,epochs,took = trained(name, make, float(m), .85*rate, task) if m else (None, None, None)
+            for m in minutes or ['']: # planned with a margin, as a training has more to do than its steps
+                accuracy,epochs,took = trained(make, float(m), .85*rate, task) if m else (None, None, None)
                 rows.append(row | dict(minutes=m, epochs=epochs, core_seconds=took, test_accuracy=accuracy, machine=machine))
                 print({k: round(v, 4) if isinstance(v, float) else v for k,v in rows[-1].items() if k != 'machine'}, flush=True)
     with atomic(out) as tmp, tmp.open('w', newline='') as f:
