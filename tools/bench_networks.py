@@ -1,16 +1,18 @@
-"""Time networks on CIFAR-10 with one core: images per second, GFLOP/s beside a matrix product, and accuracy after so many core-minutes.
+"""Time networks on CIFAR-10 with one core: images per second, GFLOP/s beside a matrix product, and accuracy after so many core-minutes;
+and for the compact one what layout, batch, precision, compiling, threads and stacking do.
 
-usage: python tools/bench_networks.py DATA_DIR [MINUTES ...]; DATA_DIR holds cifar-10-batches-py. Writes data/results/compact.csv"""
+usage: python tools/bench_networks.py DATA_DIR [MINUTES ...]; DATA_DIR holds cifar-10-batches-py. Writes data/results/compact.csv and compact_ways.csv"""
 import csv, functools, platform, statistics, sys, time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-import torch, torch.nn.functional as F
+import torch, torch.nn as nn, torch.nn.functional as F
 from bench_population import flops_per_image
 from machine_unlearning.core import atomic, versions
 from machine_unlearning.models import Compact, ResNet18
 from machine_unlearning.task import cifar10
 from machine_unlearning.train import evaluate, fit, one_thread, seeded
 
-networks = {'compact': Compact} | {f'ResNet-18, width {w}': functools.partial(ResNet18, w) for w in (8, 16, 64)}
+networks = {'compact': Compact, 'compact, width 48': functools.partial(Compact, 48), 'compact, bfloat16': functools.partial(Compact, bf16=True)} | {f'ResNet-18, width {w}': functools.partial(ResNet18, w) for w in (8, 16, 64)}
 
 def core_seconds(f, *args):
     "Seconds that the process computed"
@@ -28,6 +30,69 @@ def step(model, opt, x, y):
     F.cross_entropy(model(x), y).backward()
     opt.step()
 
+class Stacked(nn.Module):
+    "Several compact networks as one, whose convolutions are in groups; logits of all, one below the other"
+    def __init__(self, models=2):
+        super().__init__()
+        one,self.models = Compact(), models
+        self.register_buffer('filters', one.filters)
+        self.norm,self.fc = nn.BatchNorm2d(models*one.norm.num_features), nn.ModuleList(nn.Linear(160, 10) for _ in range(models))
+        self.blocks = nn.Sequential(*[nn.Sequential(nn.Conv2d(models*b[0].in_channels, models*b[0].out_channels, 3, padding=1, bias=False,
+            groups=models), nn.BatchNorm2d(models*b[0].out_channels), nn.ReLU()) for b in one.blocks])
+
+    def forward(self, x):
+        h = F.conv2d(x, self.filters, stride=2, padding=1)
+        h = torch.cat([h, -h]*self.models, 1).contiguous(memory_format=torch.channels_last)
+        for i,block in enumerate(self.blocks): h = block(F.avg_pool2d(h, 2) if i else F.relu(self.norm(h)))
+        return torch.cat([f(z) for f,z in zip(self.fc, h.amax((2, 3)).chunk(self.models, 1))])
+
+class Planes(Compact):
+    "The compact network with every channel in a plane of its own, torch's usual layout"
+    def maps(self, x):
+        h = F.conv2d(x, self.filters, stride=2, padding=1)
+        h = torch.cat([h, -h], 1)
+        for i,block in enumerate(self.blocks): h = block(F.avg_pool2d(h, 2) if i else F.relu(self.norm(h)))
+        return h
+
+def per_second(make=Compact, batch=256, fused=True, compiled=False, models=1, clock=time.process_time, steps=4):
+    "A function that trains for some steps and returns images per second, times the models that see them"
+    model = make().train()
+    network,opt = torch.compile(model) if compiled else model, torch.optim.SGD(model.parameters(), .01, momentum=.9, nesterov=True, fused=fused)
+    x,y = torch.rand(batch, 3, 32, 32), torch.arange(batch).repeat(models) % 10
+    step(network, opt, x, y)
+    def once():
+        start = clock()
+        for _ in range(steps): step(network, opt, x, y)
+        return models*steps*batch/(clock() - start)
+    return once
+
+ways = {'channels as planes': dict(make=Planes), 'bfloat16': dict(make=functools.partial(Compact, bf16=True)), 'optimiser not fused': dict(fused=False),
+    'torch.compile': dict(compiled=True), '2 models stacked': dict(make=Stacked, models=2), '4 models stacked': dict(make=functools.partial(Stacked, 4), models=4)}
+ways |= {f'batch {b}': dict(batch=b) for b in (64, 128, 512, 1024)}
+
+def compared(rounds=5):
+    "Every way against the usual one, in turn: median ratio, spread, n"
+    usual = per_second()
+    for name,kw in ways.items():
+        other = per_second(**kw)
+        ratios = [other()/usual() for _ in range(rounds)]
+        yield dict(way=name, ratio=statistics.median(ratios), spread=max(ratios) - min(ratios), n=rounds)
+
+def wall_rate(threads, rounds=5):
+    "Images per second of the clock with so many threads, one value a round"
+    torch.set_num_threads(threads)
+    once = per_second(clock=time.perf_counter, steps=12)
+    return [once() for _ in range(rounds)]
+
+def on_two_cores():
+    "Two threads in one process, and two processes of one thread, against one thread"
+    with ProcessPoolExecutor(2) as pool:
+        one,threads = (pool.submit(wall_rate, n).result() for n in (1, 2))
+        both = [sum(pair) for pair in zip(*pool.map(wall_rate, (1, 1)))]
+    for name,found in {'2 threads': threads, '2 processes': both}.items():
+        ratios = [a/b for a,b in zip(found, one)]
+        yield dict(way=name, ratio=statistics.median(ratios), spread=max(ratios) - min(ratios), n=len(ratios))
+
 def rates(make, batch=256, rounds=5):
     "Images per core-second of training steps and GFLOP/s of a matrix product, in turn"
     model,x,y = make().train(), torch.rand(batch, 3, 32, 32), torch.arange(batch) % 10
@@ -44,9 +109,16 @@ def trained(make, minutes, rate, task, seed=0):
         took = core_seconds(lambda: fit(model, task.train, replace(task.recipe, epochs=epochs), task.transform, gen))
     return evaluate(model, task.held_out, task.transform), epochs, took
 
-def main(data_dir, *minutes, out='data/results/compact.csv'):
+def write(rows, out):
+    with atomic(out) as tmp, tmp.open('w', newline='') as f:
+        w = csv.DictWriter(f, rows[0], lineterminator='\n')
+        w.writeheader()
+        w.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k,v in r.items()} for r in rows)
+
+def main(data_dir='data', *minutes, out='data/results/compact.csv'):
     task,rows = cifar10(data_dir, network='compact'), []
     machine = f'{platform.machine()}, one core; ' + ', '.join(f'{k} {v}' for k,v in versions().items() if k != 'platform')
+    with one_thread(): write([r | dict(machine=machine) for r in (*compared(), *on_two_cores())], out.replace('.csv', '_ways.csv'))
     with one_thread():
         for name,make in networks.items():
             images,products = rates(make)
@@ -57,9 +129,6 @@ def main(data_dir, *minutes, out='data/results/compact.csv'):
                 accuracy,epochs,took = trained(make, float(m), .85*rate, task) if m else (None, None, None)
                 rows.append(row | dict(minutes=m, epochs=epochs, core_seconds=took, test_accuracy=accuracy, machine=machine))
                 print({k: round(v, 4) if isinstance(v, float) else v for k,v in rows[-1].items() if k != 'machine'}, flush=True)
-    with atomic(out) as tmp, tmp.open('w', newline='') as f:
-        w = csv.DictWriter(f, rows[0], lineterminator='\n')
-        w.writeheader()
-        w.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k,v in r.items()} for r in rows)
+    write(rows, out)
 
 if __name__ == '__main__': main(*sys.argv[1:])
