@@ -195,6 +195,7 @@ _digits_settings = _digits_study | _digits_competition | _digits_literature | _d
 
 # %% ../nbs/17_task.ipynb #ca46e1f0
 _compact_recipe = Recipe(24, .15, 256, 'one_cycle')
+_networks = 'resnet18', 'compact', 'compact_bf16'
 
 def _shrunk(data, size):
     "Images whose pixels are means of squares of pixels"
@@ -207,21 +208,20 @@ def _study_recipe(epochs):
 
 def cifar10(
     data_dir='data', # folder that holds, or will hold, cifar-10-batches-py
-    network='resnet18', # the study's, or compact, which two cores train in minutes
-    width=None, # of the ResNet-18, by default the paper's 64
+    network='resnet18', # the study's; compact, which a core trains in minutes; or compact_bf16, its training in bfloat16
+    width=None, # of the network, by default the paper's 64 for ResNet-18 and 24 for compact
     epochs=None, # of a full training, by default the paper's 100, of which fewer use the short recipe; compact has 24
     limit=None, # at most this many training and held-out examples
     size=32, # height and width, pixels; fewer than the 32 of the files are made by averaging
 ) -> Task:
     "Make the task of CIFAR-10 with random crop and flip, and AutoAugment for the study's network"
-    if network not in ('resnet18', 'compact'): raise ValueError(
-        f'network: expected resnet18 or compact, found {network!r}')
-    if network == 'compact' and width: raise ValueError(f'width: compact has its own, expected none, found {width}')
+    if network not in _networks: raise ValueError(f'network: expected one of {", ".join(_networks)}, found {network!r}')
     train,held_out = (_shrunk(_cut(d, limit), size) for d in datasets.cifar10(data_dir))
     transform = Transform((125.3, 123., 113.9), (63., 62.1, 66.7), crop=size//8, flip=True, auto=True)
     make,recipe = functools.partial(ResNet18, width or 64, 3), _study_recipe(epochs)
-    if network == 'compact':
-        transform,make = replace(transform, crop=size//16, auto=False), Compact
+    if network != 'resnet18':
+        transform = replace(transform, crop=size//16, auto=False)
+        make = functools.partial(Compact, width or 24, bf16=network == 'compact_bf16')
         recipe = replace(_compact_recipe, epochs=epochs or _compact_recipe.epochs)
     return Task(train, held_out, make, transform, recipe, control=2000)
 
