@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Release', 'pack', 'card_faults', 'data_card', 'write_release']
 
-# %% ../nbs/42_datacard.ipynb #c9cf1a6b
-import csv, hashlib, zipfile
+# %% ../nbs/42_datacard.ipynb #1febb7ae
+import csv, zipfile
 import numpy as np
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from .audit.policy import checksum, record_files
 from .core import atomic, check_name, write_json
 from .layout import approaches, files, read_about
 
-# %% ../nbs/42_datacard.ipynb #25593a45
+# %% ../nbs/42_datacard.ipynb #53e8b4e9
 class Release(NamedTuple):
     "Hold what a card says of a data set as a whole"
     name: str        # of the archive, without .zip
@@ -33,7 +33,7 @@ _context = {'@language': 'en', '@vocab': 'https://schema.org/', 'sc': 'https://s
 _context |= {word: f'cr:{word}' for word in _vocabulary.split()}
 _context |= dict(data={'@id': 'cr:data', '@type': '@json'}, dataType={'@id': 'cr:dataType', '@type': '@vocab'})
 
-# %% ../nbs/42_datacard.ipynb #981d151b
+# %% ../nbs/42_datacard.ipynb #b830eb5b
 def pack(
     data_path, # folder of a record
     path, # of the archive
@@ -57,7 +57,7 @@ def _archive(path, download):
     return {'@type': 'cr:FileObject', '@id': path.name, 'name': path.name, 'contentUrl': f'{download}/{path.name}',
         'encodingFormat': 'application/zip', 'contentSize': f'{path.stat().st_size} B', 'sha256': checksum(path)}
 
-# %% ../nbs/42_datacard.ipynb #ee6f28ba
+# %% ../nbs/42_datacard.ipynb #f9531eaf
 def _kind(values):
     "The type of a column"
     try: numbers = [float(v) for v in values]
@@ -95,7 +95,7 @@ def _populations(data_path):
         'key': {'@id': 'populations/population'}, 'field': fields,
         'data': [{f'populations/{c}': v for c,v in row.items()} for row in rows]}
 
-# %% ../nbs/42_datacard.ipynb #81d915c9
+# %% ../nbs/42_datacard.ipynb #88b04b87
 _required = '@context @type conformsTo description license name url creator datePublished distribution'.split()
 _of_files = 'name contentUrl encodingFormat contentSize sha256'.split()
 
@@ -121,7 +121,7 @@ def card_faults(
         found += [f'{n["@id"]}: a row has other fields' for row in n.get('data', ()) if set(row) != known]
     return found
 
-# %% ../nbs/42_datacard.ipynb #6185da67
+# %% ../nbs/42_datacard.ipynb #c9f47460
 def data_card(
     data_path, # folder of a record
     archive: Path, # of `pack`
