@@ -208,7 +208,7 @@ def _study_recipe(epochs):
 
 def cifar10(
     data_dir='data', # folder that holds, or will hold, cifar-10-batches-py
-    network='resnet18', # the study's; compact, which a core trains in minutes; or compact_bf16, its training in bfloat16
+    network='resnet18', # the study's; compact, which a core trains in minutes; or compact_bf16, in bfloat16
     width=None, # of the network, by default the paper's 64 for ResNet-18 and 24 for compact
     epochs=None, # of a full training, by default the paper's 100, of which fewer use the short recipe; compact has 24
     limit=None, # at most this many training and held-out examples
