@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from .core import atomic, check_file, check_name, check_range, check_seed, versions, write_json
 from .engine import Inline, Job, check_workers, cores, failed, paused, processes, set_aside
 from .engine import stop_at, sweep, travels, work
-from .identity import check_record, content, digest, draw_seed, keeps_more
+from .identity import check_record, content, digest, draw_seed, keeps_more, numbers_since
 from .layout import files, members_file, metric_columns, record_version, write_logits
 from .layout import write_members, write_metrics
 from .logits import first_slot
@@ -331,7 +331,7 @@ def determined(self: EstimatorPlan) -> dict: # what json can hold
     code = {k: content(getattr(self, k), name=k) for k in ('make', 'answers')}
     design = {} if self.pool is None else dict(design='halves')
     return design | dict(task='estimators', seed=self.seed, seen=self.seen, sets=sets, code=code,
-        version=versions()['machine_unlearning'], python='.'.join(map(str, sys.version_info[:2])))
+        version=numbers_since, python='.'.join(map(str, sys.version_info[:2])))
 
 # %% ../nbs/27_estimators.ipynb #28504ad2
 @patch

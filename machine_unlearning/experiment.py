@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from fastcore.basics import patch
 from pathlib import Path
 from . import train
-from .core import Failed, versions, write_json
+from .core import Failed, write_json
 from .data import parts_of, read_forget
 from .engine import Job, travels
-from .identity import architecture, content, digest, draw_seed, number, plain
+from .identity import architecture, content, digest, draw_seed, number, numbers_since
+from .identity import plain
 from .layout import read_about, read_members
 from .models import answering, inner, load_weights
 from .original import own_memory, read_original, sha256
@@ -250,7 +251,7 @@ def determined(self: Experiment) -> dict: # what json can hold
     before = _start(task) | _design(plan) | self.named() | self.starting()
     return before | dict(task=name, options=_options(plan), seed=plan.seed, loss=loss, sets=sets,
         recipe=plain(asdict(task.recipe)), transform=plain(asdict(task.transform)), code=self.code(),
-        version=versions()['machine_unlearning'], python='.'.join(map(str, sys.version_info[:2])))
+        version=numbers_since, python='.'.join(map(str, sys.version_info[:2])))
 
 # %% ../nbs/22_experiment.ipynb #a2a1d461
 @patch

@@ -209,8 +209,10 @@ def judge_model(
     return tensors, {f'{name}_{parts.forget.measure}': a for name,a in found.items()}
 
 def _device(device):
-    "The name of a device, with that of the GPU"
-    return f'{device} ({torch.cuda.get_device_name(device)})' if torch.device(device).type == 'cuda' else str(device)
+    "The name of a device, with that of the GPU or the widest vectors of the CPU: on another kind, last digits differ"
+    kind = torch.device(device).type
+    names = dict(cpu=torch.backends.cpu.get_cpu_capability, cuda=lambda: torch.cuda.get_device_name(device))
+    return f'{device} ({names[kind]()})' if kind in names else str(device)
 
 # %% ../nbs/24_population.ipynb #64eb3016
 def count_workers(

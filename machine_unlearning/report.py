@@ -102,7 +102,7 @@ def remembered(
         return f'memory of the forget set shows in {(judged.memory_p <= alpha).sum() or "none"} (p ≤ {alpha:g}; {why})'
     least,most = (judged.loc[i] for i in (judged.memory_left.idxmin(), judged.memory_left.idxmax()))
     ends = ' to '.join(f'{_share(r.memory_left)} ({r.approach})' for r in (least, most))
-    shown = judged.finding.isin(['kept', 'part', 'remembers']).sum() or 'none'
+    shown = judged.finding.isin(['kept', 'part', 'remembers', 'returns']).sum() or 'none'
     return f'memory of the forget set can be shown in {shown}, and the estimates of what is left go from {ends}'
 
 # %% ../nbs/41_report.ipynb #2e99c82f

@@ -10,7 +10,7 @@ import functools, importlib, sys
 
 # %% ../nbs/61_shell.ipynb #755c297d
 _lab = {name: name for name in 'train_retain create_logits demo tune pretrain'.split()} | dict(unlearn='forget',
-    stress='stress_record')
+    stress='stress_record', submit='submit')
 
 def _start(
     name: str, # of a command, without mu_

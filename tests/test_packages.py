@@ -83,7 +83,7 @@ def call(command, *args, cwd=None):
 def test_distributions_hold_what_they_need(built):
     sdist,wheel = built
     with tarfile.open(sdist) as tar: held = {n.partition('/')[2] for n in tar.getnames()}
-    data = {f'machine_unlearning/audit/{name}.json' for name in ('policy', 'verdict.schema')}
+    data = {f'machine_unlearning/{name}.json' for name in ('audit/policy', 'audit/verdict.schema', 'protocol')}
     assert {'settings.ini', 'README.md', 'LICENSE', 'CITATION.cff', 'machine_unlearning/attack.py'} | data <= held
     with zipfile.ZipFile(wheel) as z:
         assert {'machine_unlearning/attack.py', 'machine_unlearning/unlearn/finetune.py'} | data <= set(z.namelist())
@@ -129,7 +129,7 @@ def test_the_audit_needs_no_torch(wheel, record, tmp_path):
     r = call(wheel/'python', '-c', short, record, cwd=tmp_path)
     assert r.stdout.split(maxsplit=1)[0] == '2', r.stderr
 
-@pytest.mark.parametrize('name', ['demo', 'train_retain', 'create_logits', 'tune', 'pretrain', 'unlearn'])
+@pytest.mark.parametrize('name', ['demo', 'train_retain', 'create_logits', 'tune', 'pretrain', 'unlearn', 'submit'])
 def test_laboratory_commands_say_what_is_missing(wheel, tmp_path, name):
     r = call(wheel/f'mu_{name}', cwd=tmp_path)
     assert r.returncode == 2 and r.stdout == '' and "machine_unlearning[lab]" in r.stderr and len(r.stderr.splitlines()) == 1

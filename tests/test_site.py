@@ -2,6 +2,7 @@
 import ast, importlib, re, sys
 from pathlib import Path
 import pytest
+from execnb.nbio import dict2nb, mk_cell
 from conftest import root
 
 sys.path.insert(0, str(root/'tools'))
@@ -50,3 +51,12 @@ def test_source_links_lead_to_the_definition():
 def test_patched_methods_are_found(tmp_path):
     tree = ast.parse('@patch\ndef run(self:Plan, n): pass')
     assert docs.patched(tree.body[0]) == 'Plan.run'
+
+def test_code_of_results_is_folded_and_checks_are_left_out():
+    quiet = mk_cell('t = 1\nassert t == 1\nfor i in range(2): test_eq(i, i)\ntest_eq(t,\n    1); test_ne(t, 2)')
+    loud = mk_cell('#| fig-alt: "a: b"\nu = 2; assert u\nt + u')
+    loud.outputs = [dict(output_type='stream', name='stdout', text='3')]
+    nb = dict2nb(dict(cells=[quiet, mk_cell('prose', 'markdown'), loud, mk_cell('assert u == 2')], metadata={}))
+    docs.fold(nb)
+    assert [c.cell_type for c in nb.cells] == ['markdown', 'code']
+    assert nb.cells[1].source == '#| code-fold: true\n#| fig-alt: "a: b"\nt = 1\n\nu = 2; assert u\nt + u'

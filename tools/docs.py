@@ -52,8 +52,34 @@ def documented(text, module):
     link = re.compile(r'<a href="[^"]*"([^>]*>source</a>)|\[source\]\([^)]*\)\{?[^}\n]*\}?')
     return link.sub(lambda m: f'[source]({source})' if source else '', text)
 
+def is_check(node):
+    "Tell whether a statement only tests"
+    if isinstance(node, ast.For): return all(map(is_check, node.body))
+    called = getattr(getattr(node, 'value', None), 'func', None)
+    return isinstance(node, ast.Assert) or getattr(called, 'id', '').startswith('test_')
+
+def unchecked(source):
+    "Take the statements that only test out of the source of a cell"
+    tree,lines = ast.parse(source).body, source.splitlines()
+    def covered(check): return {i for n in tree if is_check(n) == check for i in range(n.lineno - 1, n.end_lineno)}
+    gone = covered(True) - covered(False)
+    return '\n'.join(l for i,l in enumerate(lines) if i not in gone).strip()
+
+def fold(nb):
+    "Fold the code of a page of results: checks are left out, and a cell that shows nothing joins the next one that does"
+    cells,code = [], []
+    for c in nb.cells:
+        if c.cell_type == 'code':
+            options = re.findall(r'^#\|.*\n', c.source, re.M)
+            code.append(unchecked(c.source.removeprefix(''.join(options))))
+            if not c.get('outputs'): continue
+            c.source = '#| code-fold: true\n' + ''.join(options) + '\n\n'.join(filter(None, code))
+            code = []
+        cells.append(c)
+    nb.cells = cells
+
 def tidy(proc):
-    "Put right in processed notebooks what nbdev and pandas leave: documentation of functions, and cells of tables that hold words"
+    "Put right in processed notebooks what nbdev and pandas leave: documentation of functions, cells of tables that hold words, code of results"
     cfg = get_config()
     for p in proc.glob('**/*.ipynb'):
         nb = read_nb(p)
@@ -65,6 +91,7 @@ def tidy(proc):
             if module and shown: data['text/markdown'] = documented(shown, module)
             table = ''.join(data.get('text/html', ''))
             if table: data['text/html'] = re.sub(r'<td>(?=[^<]*[A-Za-z]{4})', '<td class="words">', table)
+        if p.parent.name == 'results': fold(nb)
         write_nb(nb, p)
 
 def render(proc):

@@ -246,6 +246,23 @@ _relearned = _read(f"""
     relearn_few_area | area, a few alone | standard deviations | number | low | interval=relearn_few_area
         Mean height of the recovery curve of some forget examples alone over the one of retrained models.""")
 
+# %% ../../nbs/audit/50_columns.ipynb #385e241d
+_returned = _read("""
+    held_gap | memory, held | standard deviations | number | low | interval=held_gap
+        Memory before any attack on these examples, against retrained models.
+    relearn_gap | memory after relearning | standard deviations | number | low | interval=relearn_gap
+        Memory after fine-tuning on the retain set alone, against retrained models after the same.
+    relearn_p | p of a return | - | thousandths | high
+        Exact test of the claim that fine-tuning on the retain set alone brings no memory back.
+    relearn_mixed_gap | memory, with some | standard deviations | number | low | interval=relearn_mixed_gap
+        Memory after fine-tuning on the retain set and some forget examples, against retrained models after the same.
+    relearn_mixed_p | p of a return, with some | - | thousandths | high
+        Exact test of the claim that fine-tuning on the retain set and some forget examples brings no memory back.
+    relearn_few_gap | memory, a few alone | standard deviations | number | low | interval=relearn_few_gap
+        Memory after fine-tuning on some forget examples alone, against retrained models after the same.
+    relearn_few_p | p of a return, a few alone | - | thousandths | high
+        Exact test of the claim that fine-tuning on some forget examples alone brings no memory back.""")
+
 # %% ../../nbs/audit/50_columns.ipynb #5e3b1d77
 _rebuilt = _read(f"""
     head_left | left with another head | % | per_cent | low | interval=head_left
@@ -270,7 +287,7 @@ _rebuilt = _read(f"""
         Mean alignment of gradients with noise that forget examples carried; below 0 where a model knows the noise.
     canary_p | canary p | - | thousandths | high
         Exact test of the claim that gradients do not point away from that noise; twice the median over the models.""")
-stressed = _relearned + _rebuilt
+stressed = _relearned + _returned + _rebuilt
 
 # %% ../../nbs/audit/50_columns.ipynb #90ad6060
 _words = _read("""

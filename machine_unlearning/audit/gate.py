@@ -144,7 +144,8 @@ def _hidden(row, c):
     "Why little memory on average may not be believed; None where it may"
     doubts = dict(rescaled='scores and their order within a model disagree on memory, as where outputs were rescaled',
         directions='better and worse answers on forget examples cancel in a mean: there is memory in both directions',
-        unlike='forget and control examples differ in models that saw neither, so their difference is no memory')
+        unlike='forget and control examples differ in models that saw neither, so their difference is no memory',
+        returns='training the weights on brings memory back that answers do not show')
     return doubts.get(row.get('finding')) if c.key.startswith(('memory_left', 'memory_gap')) else None
 
 def _decided(found, outcome, side):

@@ -6,7 +6,7 @@
 __all__ = ['pairs_of', 'bar', 'side_by_side', 'judge', 'audit', 'accuracies']
 
 # %% ../../nbs/audit/54_result.ipynb #a5100018
-import multiprocessing, os, pandas as pd, signal, sys, threading
+import multiprocessing, numpy as np, os, pandas as pd, signal, sys, threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -90,10 +90,12 @@ def side_by_side(
 # %% ../../nbs/audit/54_result.ipynb #44d72321
 def judge(
     pair: Pair,
+    more=(), # columns that were measured elsewhere, such as those of attacks on the weights
 ) -> tuple: # row as a dict, DataFrame with a row per example, dict of `SetAttack` by set of examples
     "Measure and sum up one approach; of few models only a row"
-    if pair.few: return few_row(pair), None, None
+    if pair.few: return few_row(pair) | dict(more), None, None
     row,table,sets = audit_row(pair)
+    row |= dict(more)
     pair.unlearn.drop()
     said = pair.levels.alpha, pair.originals
     found = finding(row, *said)
@@ -101,10 +103,24 @@ def judge(
     return row | dict(finding=found, verdict=verdict(row, sets, *said)), table, sets
 
 # %% ../../nbs/audit/54_result.ipynb #4d5c825d
-def _judged(data_path, pair):
-    "Judge an approach, and add what attacks on its weights found"
-    (row,*more),a = judge(pair), attacked(data_path, 'retain' if pair.unlearn.name == 'baseline' else pair.unlearn.name)
-    return row | ({} if a is None else recovery_row(a, pair.levels.alpha, pair.levels.seed)), *more
+def _within(pair, about):
+    "What examples are shuffled within that attacks are judged by: classes, or whole persons"
+    if pair.control is None: return {}
+    S,K,persons = len(pair.retain.labels), len(pair.retain.control), pair.retain.persons
+    if about['control'] != K: raise ValueError(
+        f'attacked with {about["control"]} control examples, expected the {K} of the record; run mu_stress again')
+    at = [*about['held'], *range(S, S+K)]
+    if persons: return dict(groups=np.concatenate([persons['forget'], persons['control']])[at])
+    return dict(strata=pair.strata[at])
+
+def _of_weights(data_path, pair):
+    "Columns of what attacks on the weights found; none where there were no attacks"
+    a = attacked(data_path, 'retain' if pair.unlearn.name == 'baseline' else pair.unlearn.name)
+    if a is None: return {}
+    a = a._replace(**_within(pair, a.retain.about))
+    return recovery_row(a, pair.levels.alpha, pair.levels.seed)
+
+def _judged(data_path, pair): return judge(pair, _of_weights(data_path, pair))
 
 def _answers(pairs, data_path, executor):
     "Start to judge all pairs; returns functions that wait for the results, in order"

@@ -8,6 +8,7 @@ __all__ = ['study_methods', 'Method', 'Request', 'check', 'check_extras', 'check
 # %% ../../nbs/unlearn/index.ipynb #1d67a50e
 import importlib, pkgutil
 from pathlib import Path
+from .. import plugins
 from .core import Method, Request, check, check_extras, check_kind, extras, method
 from .core import methods, study, unlearn
 from . import references
@@ -23,3 +24,4 @@ _all_ = ['Method', 'Request', 'check', 'check_extras', 'check_kind', 'extras', '
 _folder = Path(references.__file__).parent
 for _module in pkgutil.iter_modules([str(_folder)]): importlib.import_module(f'{references.__package__}.{_module.name}')
 study_methods = tuple(n for n,m in methods.items() if m.paper == study)
+plugins.fill(methods)
