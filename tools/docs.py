@@ -66,10 +66,10 @@ def unchecked(source):
     return '\n'.join(l for i,l in enumerate(lines) if i not in gone).strip()
 
 def fold(nb):
-    "Fold the code of a page of results: checks are left out, and a cell that shows nothing joins the next one that does"
+    "Fold the code of a page of results: checks are left out, and a cell without output joins the next one that has some"
     cells,code = [], []
     for c in nb.cells:
-        if c.cell_type == 'code':
+        if c.cell_type == 'code' and '#| code-fold' not in c.source: # else the cell says so itself
             options = re.findall(r'^#\|.*\n', c.source, re.M)
             code.append(unchecked(c.source.removeprefix(''.join(options))))
             if not c.get('outputs'): continue
