@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Release', 'pack', 'card_faults', 'data_card', 'write_release']
 
-# %% ../nbs/42_datacard.ipynb #1febb7ae
+# %% ../nbs/42_datacard.ipynb #68a8d442
 import csv, zipfile
 import numpy as np
 from pathlib import Path
@@ -14,7 +14,7 @@ from .audit.policy import checksum, record_files
 from .core import atomic, check_name, write_json
 from .layout import approaches, files, read_about
 
-# %% ../nbs/42_datacard.ipynb #53e8b4e9
+# %% ../nbs/42_datacard.ipynb #1456ee4b
 class Release(NamedTuple):
     "Hold what a card says of a data set as a whole"
     name: str        # of the archive, without .zip
@@ -33,7 +33,7 @@ _context = {'@language': 'en', '@vocab': 'https://schema.org/', 'sc': 'https://s
 _context |= {word: f'cr:{word}' for word in _vocabulary.split()}
 _context |= dict(data={'@id': 'cr:data', '@type': '@json'}, dataType={'@id': 'cr:dataType', '@type': '@vocab'})
 
-# %% ../nbs/42_datacard.ipynb #b830eb5b
+# %% ../nbs/42_datacard.ipynb #7f6f2b82
 def pack(
     data_path, # folder of a record
     path, # of the archive
@@ -57,7 +57,7 @@ def _archive(path, download):
     return {'@type': 'cr:FileObject', '@id': path.name, 'name': path.name, 'contentUrl': f'{download}/{path.name}',
         'encodingFormat': 'application/zip', 'contentSize': f'{path.stat().st_size} B', 'sha256': checksum(path)}
 
-# %% ../nbs/42_datacard.ipynb #f9531eaf
+# %% ../nbs/42_datacard.ipynb #b532df33
 def _kind(values):
     "The type of a column"
     try: numbers = [float(v) for v in values]
@@ -68,10 +68,11 @@ def _table(data_path, path):
     "How a metrics.csv is read, a row for each model"
     name = path.relative_to(data_path).as_posix()
     with path.open(newline='', encoding='utf-8-sig') as f: head,*rows = csv.reader(f)
-    fields = [{'@type': 'cr:Field', '@id': f'{name}/{c}', 'name': c, 'dataType': _kind([r[i] for r in rows]),
+    own = f'models/{name}'
+    fields = [{'@type': 'cr:Field', '@id': f'{own}/{c}', 'name': c, 'dataType': _kind([r[i] for r in rows]),
         'source': {'fileObject': {'@id': name}, 'extract': {'column': c}}} for i,c in enumerate(head)]
-    return {'@type': 'cr:RecordSet', '@id': f'models of {name}', 'name': f'models of {name}',
-        'description': 'A row for each model', 'key': {'@id': f'{name}/seed'}, 'field': fields}
+    return {'@type': 'cr:RecordSet', '@id': own, 'name': own, 'description': 'A row for each model',
+        'key': {'@id': f'{own}/seed'}, 'field': fields}
 
 _columns = dict(population='sc:Text', title='sc:Text', logits='sc:Text', models='sc:Integer', examples='sc:Integer',
     outputs='sc:Integer', settings='sc:Text')
@@ -95,7 +96,7 @@ def _populations(data_path):
         'key': {'@id': 'populations/population'}, 'field': fields,
         'data': [{f'populations/{c}': v for c,v in row.items()} for row in rows]}
 
-# %% ../nbs/42_datacard.ipynb #88b04b87
+# %% ../nbs/42_datacard.ipynb #260ed945
 _required = '@context @type conformsTo description license name url creator datePublished distribution'.split()
 _of_files = 'name contentUrl encodingFormat contentSize sha256'.split()
 
@@ -113,6 +114,7 @@ def card_faults(
     nodes = [n for k,v in card.items() if k != '@context' for n in _nodes(v)]
     ids = [n['@id'] for n in nodes if '@id' in n and len(n) > 1]
     found += [f'{i} is there twice' for i in sorted({i for i in ids if ids.count(i) > 1})]
+    found += [f'{i!r} has a blank' for i in ids if ' ' in i] # which loaders do not take
     found += [f'{n["@id"]} leads nowhere' for n in nodes if [*n] == ['@id'] and n['@id'] not in ids]
     for n in nodes:
         missing = dict([('cr:FileObject', _of_files), ('cr:RecordSet', ['field']), ('cr:Field', ['dataType'])])
@@ -121,7 +123,7 @@ def card_faults(
         found += [f'{n["@id"]}: a row has other fields' for row in n.get('data', ()) if set(row) != known]
     return found
 
-# %% ../nbs/42_datacard.ipynb #c9f47460
+# %% ../nbs/42_datacard.ipynb #de19291f
 def data_card(
     data_path, # folder of a record
     archive: Path, # of `pack`

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Track', 'Protocol', 'protocol_file', 'read_protocol', 'worst_case', 'ranking', 'board_rows']
 
-# %% ../nbs/43_protocol.ipynb #5431b42a
+# %% ../nbs/43_protocol.ipynb #dd6c5bc8
 import numpy as np
 from importlib import resources
 from pathlib import Path
@@ -14,7 +14,7 @@ from .audit.policy import load_json
 from .audit.result import accuracies, audit
 from .layout import read_record
 
-# %% ../nbs/43_protocol.ipynb #b98ae251
+# %% ../nbs/43_protocol.ipynb #33bab99a
 class Track(NamedTuple):
     "Hold a row of the protocol: what all submissions to a track share"
     name: str
@@ -41,7 +41,7 @@ class Protocol(NamedTuple):
     imports: tuple   # modules that the file of a method may import
     tracks: dict     # name to `Track`
 
-# %% ../nbs/43_protocol.ipynb #e40877d4
+# %% ../nbs/43_protocol.ipynb #41bb2a8f
 def protocol_file() -> Path:
     "Find the protocol that comes with the package"
     return Path(str(resources.files('machine_unlearning')/'protocol.json'))
@@ -54,7 +54,7 @@ def read_protocol() -> Protocol:
     return Protocol(found['protocol'], of['machine_unlearning'], tuple(of['python']), found['trials'], found['budget'],
         found['quality'], tuple(found['imports']), tracks)
 
-# %% ../nbs/43_protocol.ipynb #4495cc3f
+# %% ../nbs/43_protocol.ipynb #83431290
 _ends = [f'memory_{kind}_{end}' for kind in ('left', 'ranked') for end in ('low', 'high')]
 
 def worst_case(
@@ -82,7 +82,7 @@ def ranking(
     found = found.sort_values('why', key=lambda w: w != '', kind='stable').reset_index(drop=True)
     return found.assign(rank=found.worst.where(found.why == '').rank(method='min'))
 
-# %% ../nbs/43_protocol.ipynb #caffa843
+# %% ../nbs/43_protocol.ipynb #fe91b6be
 def board_rows(
     data_path, # folder of a record of the track, with the population `retrain`
     names=None, # of approaches, by default all

@@ -6,7 +6,7 @@
 __all__ = ['Faults', 'Submission', 'read_submission', 'read_method', 'plan_of', 'experiment_of', 'check', 'fingerprint', 'verify',
            'mu_submit']
 
-# %% ../nbs/58_submit.ipynb #82279b75
+# %% ../nbs/58_submit.ipynb #88b00028
 import ast, importlib, sys, tempfile
 import numpy as np
 from pathlib import Path
@@ -28,7 +28,7 @@ from .remade import chosen, detection, differing, digest_of, least_p, rank_p
 from .units import read_unit, whole_or_aside
 from .unlearn import methods
 
-# %% ../nbs/58_submit.ipynb #c452ae5f
+# %% ../nbs/58_submit.ipynb #b2e57d36
 class Faults(ValueError):
     "Report all that is wrong with a submission, a line each"
     def __init__(self, lines):
@@ -54,7 +54,7 @@ class Submission(NamedTuple):
         "Name the file of the method, which methods of the library lack"
         return self.folder/f'{self.approach}.py'
 
-# %% ../nbs/58_submit.ipynb #f8a5c774
+# %% ../nbs/58_submit.ipynb #226ddeb2
 _keys = 'protocol track authors approaches provenance'
 
 def _is_one(found):
@@ -89,7 +89,7 @@ def read_submission(
     (name,said), = found['approaches'].items()
     return Submission(Path(folder), protocol.tracks[found['track']], name, said['settings'])
 
-# %% ../nbs/58_submit.ipynb #15d9b015
+# %% ../nbs/58_submit.ipynb #b786def8
 _reach = set('open exec eval compile globals breakpoint __import__ __builtins__ __globals__ __subclasses__ load loads '
     'fromfile memmap loadtxt genfromtxt from_file hub f_globals f_back modules'.split())
 
@@ -110,7 +110,7 @@ def _code_faults(path, allowed):
         found += [_say(f'{path}, line {node.lineno}', 'what a method may use', b) for b in bad]
     return found
 
-# %% ../nbs/58_submit.ipynb #baa3ad60
+# %% ../nbs/58_submit.ipynb #272d9498
 def _import(path):
     "Import the file of a method; the names of the methods in it"
     if str(path.parent) not in sys.path: sys.path.insert(0, str(path.parent))
@@ -137,7 +137,7 @@ def read_method(
     except ValueError as e: raise Faults([f'{found.folder/"settings.json"}: {e}']) from e
     return found
 
-# %% ../nbs/58_submit.ipynb #b6567302
+# %% ../nbs/58_submit.ipynb #83bfb4a1
 def plan_of(
     found: Submission,
     out=None, # folder of the record, by default that of the submission
@@ -171,7 +171,7 @@ def experiment_of(
     _refuse(_protocol_faults(experiment, found.track))
     return experiment
 
-# %% ../nbs/58_submit.ipynb #bbd30785
+# %% ../nbs/58_submit.ipynb #acdf1882
 def _logit_faults(experiment, name, record, members):
     "Lines on the logits of a population, and on accuracies that do not follow from them"
     at,n = files(experiment.plan.out, name), experiment.plan.n
@@ -199,7 +199,7 @@ def _identity_faults(experiment, name):
     wanted |= experiment.recipe_of(name)
     return [f'{path}: found {d}' for d in differences({k: about.get(k) for k in wanted}, wanted)]
 
-# %% ../nbs/58_submit.ipynb #599c594a
+# %% ../nbs/58_submit.ipynb #b576304f
 def _population_faults(experiment, name, members):
     "Lines on the files of one population"
     try: record = read_record(experiment.plan.out, name, least=1)
@@ -232,7 +232,7 @@ def _cost_faults(experiment, approach):
     path = files(experiment.plan.out, approach).metrics
     return [_say(path, f'a cost of at most {100*most:g} % of a training', f'{100*mine/whole:.1f} %')]
 
-# %% ../nbs/58_submit.ipynb #743fa991
+# %% ../nbs/58_submit.ipynb #6acf73fc
 _parts = 'settings.json', 'record', 'README.md', 'units', '__pycache__'
 
 def check(
@@ -251,7 +251,7 @@ def check(
     _refuse(_cost_faults(experiment, found.approach))
     return experiment
 
-# %% ../nbs/58_submit.ipynb #1e3e802d
+# %% ../nbs/58_submit.ipynb #9e823eaa
 def fingerprint(
     found: Submission,
 ) -> str: # 64 hexadecimal digits
@@ -271,7 +271,7 @@ def _remade(experiment, runs, workers, time_budget):
     if failures: raise failed(failures, len(todo))
     return units
 
-# %% ../nbs/58_submit.ipynb #209635e1
+# %% ../nbs/58_submit.ipynb #c178630f
 _counted = 'forward trained retain_accuracy forget_accuracy test_accuracy control_accuracy'.split()
 
 def _differences(folder, unit):
@@ -292,7 +292,7 @@ def _numbers(scores, members, accuracy):
     "Memory of the originals and of what a method left, and its test accuracy, (3, runs)"
     return np.array([*(run_effects(x, members) for x in scores), accuracy])
 
-# %% ../nbs/58_submit.ipynb #ed3ac342
+# %% ../nbs/58_submit.ipynb #507e0a8f
 def _rank_test(folder, units, runs, approach):
     "The p-value of remade runs among the submitted others"
     names,members = ('original', approach), read_members(folder)
@@ -333,13 +333,14 @@ def _odds(track):
     share = {a: detection(track.runs, track.remade, a) for a in (1, 3)}
     return ', '.join(f'{a} altered would be found with {100*v:.0f} %' for a,v in share.items())
 
-# %% ../nbs/58_submit.ipynb #6d964d60
+# %% ../nbs/58_submit.ipynb #065d76cc
 def _shown(found):
     "What the board would say of a submission"
     rows,whole = board_rows(found.folder/'record', [found.approach])
     row = ranking(rows, whole, read_protocol()).iloc[0]
-    left = f'at most {100*row.worst:.0f} % of the memory left, test accuracy {100*row.test_accuracy:.1f} %'
-    return f'{found.approach}: {left}, cost {100*row.cost:.2f} %' + f'; not ranked: {row.why}'*bool(row.why)
+    left = f'at most {100*row.worst:.0f} % of the memory left, ' if np.isfinite(row.worst) else ''
+    what = f'{left}test accuracy {100*row.test_accuracy:.1f} %, cost {100*row.cost:.2f} %'
+    return f'{found.approach}: {what}' + f'; not ranked: {row.why}'*bool(row.why)
 
 @command
 def mu_submit(
@@ -368,5 +369,5 @@ def _submit(folder, only_check, again, salt, out, data_dir, *how):
     with tempfile.TemporaryDirectory() as tmp:
         print(verify(experiment, found, Path(out or tmp), salt, data_dir, *how))
 
-# %% ../nbs/58_submit.ipynb #4e12bf90
+# %% ../nbs/58_submit.ipynb #1dcd9422
 if __name__ == '__main__' and globals().get('__spec__'): mu_submit.main()

@@ -1,5 +1,6 @@
 "Runs that are killed, interrupted, shared, and on broken disks: the next one ends with the undisturbed numbers."
 import os, re, signal, subprocess, time
+from importlib import metadata
 from pathlib import Path
 import numpy as np
 import pytest
@@ -136,6 +137,15 @@ def test_changed_setting_makes_new_models(undisturbed, tmp_path):
     with pytest.raises(ValueError, match='holds an experiment with'): run(plan(tmp_path, epochs=11), Inline())
     assert {p: p.read_bytes() for p in finished(tmp_path)} == records
     ends_well(tmp_path, undisturbed)
+
+def test_update_makes_no_model_again(undisturbed, tmp_path, monkeypatch):
+    "Another release of the library, and of torch, finds the models of this one"
+    run(plan(tmp_path, approaches='finetune'), Inline())
+    before = {f: f.stat().st_mtime_ns for f in finished(tmp_path)}
+    known = metadata.version
+    monkeypatch.setattr(metadata, 'version', lambda name: '9.9.9' if name in ('machine_unlearning', 'torch') else known(name))
+    run(plan(tmp_path, approaches='finetune'), Inline())
+    assert {f: f.stat().st_mtime_ns for f in finished(tmp_path)} == before
 
 @pytest.fixture
 def small_disk(tmp_path):

@@ -1,5 +1,5 @@
 "The repository is in order: notebooks clean, package and README in step with them, the audit half free of torch."
-import os, re, shutil, subprocess, sys
+import json, os, re, shutil, subprocess, sys
 from pathlib import Path
 import pytest
 from conftest import root
@@ -46,7 +46,7 @@ def test_readme_links():
     pages = {docs.plain(n) for n in docs.notebooks()}
     pictures = re.findall(r'\]\((?!https?:)([^)#]+)', readme())
     linked = re.findall(rf'\]\({docs.get_config().doc_host}/machine-unlearning/([^)#]+)\.html', readme())
-    assert pictures and [p for p in pictures if not (root/p).is_file()] == []
+    assert [p for p in pictures if not (root/p).is_file()] == []
     assert linked and [p for p in linked if p not in pages] == []
 
 def test_every_notebook_has_its_place_in_the_sidebar():
@@ -60,6 +60,14 @@ def test_no_link_of_a_link():
 def test_no_output_names_a_folder_of_whoever_ran_it():
     for path in root.glob('nbs/**/*.ipynb'):
         assert not re.search(r'"\s*/[^"\s]+/(site-packages|machine_unlearning)/', path.read_text(encoding='utf-8')), path
+
+def test_notebooks_install_the_release_that_they_belong_to():
+    "A cell that installs the library, on Colab, is pinned; a page has one"
+    cells = {n: [''.join(c['source']) for c in json.loads((root/'nbs'/n).read_text())['cells'] if c['cell_type'] == 'code'] for n in docs.notebooks()}
+    found = {n: [s for s in sources if 'git+https' in s] for n,sources in cells.items()}
+    assert max(map(len, found.values())) == 1 and sum(map(len, found.values())) > 5
+    version = re.search(r'^version = (.+)$', (root/'settings.ini').read_text(), re.M)[1]
+    for n,(s,) in ((n, f) for n,f in found.items() if f): assert f'/machine-unlearning@v{version}' in s, n
 
 def test_links_to_files_of_the_repository():
     texts = [readme(), *((root/'nbs'/n).read_text() for n in docs.notebooks()), (root/'_quarto.yml').read_text()]

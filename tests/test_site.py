@@ -56,7 +56,8 @@ def test_code_of_results_is_folded_and_checks_are_left_out():
     quiet = mk_cell('t = 1\nassert t == 1\nfor i in range(2): test_eq(i, i)\ntest_eq(t,\n    1); test_ne(t, 2)')
     loud = mk_cell('#| fig-alt: "a: b"\nu = 2; assert u\nt + u')
     loud.outputs = [dict(output_type='stream', name='stdout', text='3')]
-    nb = dict2nb(dict(cells=[quiet, mk_cell('prose', 'markdown'), loud, mk_cell('assert u == 2')], metadata={}))
+    own = mk_cell('#| code-fold: true\nassert t')
+    nb = dict2nb(dict(cells=[quiet, mk_cell('prose', 'markdown'), loud, mk_cell('assert u == 2'), own], metadata={}))
     docs.fold(nb)
-    assert [c.cell_type for c in nb.cells] == ['markdown', 'code']
+    assert [c.cell_type for c in nb.cells] == ['markdown', 'code', 'code'] and nb.cells[2].source == own.source
     assert nb.cells[1].source == '#| code-fold: true\n#| fig-alt: "a: b"\nt = 1\n\nu = 2; assert u\nt + u'

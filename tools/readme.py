@@ -4,11 +4,16 @@ from execnb.nbio import read_nb
 from nbdev.config import get_config
 from docs import plain
 
+def written(output):
+    "Markdown of an output: a table as it is, printed text in a box"
+    if output.output_type != 'stream': return ''.join(output['data']['text/markdown'])
+    return '```\n' + ''.join(output['text']).rstrip() + '\n```'
+
 def shown(cell):
     "Markdown of one cell of the home page, or None for what readers do not see"
     if cell.cell_type == 'markdown': return cell.source
     if cell.source.startswith('#| hide') or not cell.get('outputs'): return None
-    return '\n'.join('```\n' + ''.join(o['text']).rstrip() + '\n```' for o in cell.outputs if o.output_type == 'stream')
+    return '\n'.join(map(written, cell.outputs))
 
 def page(link):
     "Address of the page that is made from a notebook, with the part behind `#`"

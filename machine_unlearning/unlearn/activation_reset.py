@@ -81,7 +81,12 @@ def activation_reset(
     epochs=None, # over the retain set; None takes the budget (5 of the paper's 100)
     lr=1e-3, # learning rate of the fine-tuning
 ):
-    "Re-initialise the kernels that respond more to the forget set and the final layer, then fine-tune"
+    """Re-initialise the kernels that respond more to the forget set and the final layer, then fine-tune
+
+    - Use: when a convolutional network may lose the kernels that fire for the forget set.
+    - Keeps: kernels that answer to the retain set at least as much as to the forget set.
+    - Breaks: maps of a single position, where the rule resets about half of all kernels.
+    """
     reset_kernels(model, request, tolerance)
     reset_head(model, request)
     return request.train(model, request.retain, epochs or request.epochs, lr)

@@ -64,7 +64,12 @@ def amun(
     radius=.2, # of the search's first ball, in units of the normalised input
     own=True, # whether the forget set, with its own labels, is trained on, too; False is the authors' advonly
 ):
-    "Train on the retain set, the forget set and its nearest adversarial examples, as Ebrahimpour-Boroojeny et al. do"
+    """Train on the retain set, the forget set and its nearest adversarial examples, as Ebrahimpour-Boroojeny et al. do
+
+    - Use: when labels are classes and the network shall only be less certain about the forget set.
+    - Keeps: the network's predictions: it learns labels that it believes already.
+    - Breaks: small retain sets, for which the search for neighbours is most of the cost.
+    """
     points,labels = _nearest(model, request, steps, radius)
     first,size = len(request.retain), len(points)
     def objective(model, batch):

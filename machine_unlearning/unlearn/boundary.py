@@ -40,6 +40,11 @@ def boundary_shrink(
     lr=1e-5, # learning rate
     bound=.1, # size of the adversarial step, as a share of the range of stored values
 ):
-    "Train on the forget set with the nearest wrong classes as labels"
+    """Train on the forget set with the nearest wrong classes as labels
+
+    - Use: when a whole class is to be forgotten and the retain set is not at hand.
+    - Keeps: boundaries elsewhere, as far as small steps leave them; nothing protects them.
+    - Breaks: single examples, which a retrained network gets right, and higher rates.
+    """
     neighbours = Data(request.forget.x, nearest_wrong(model, request, bound))
     return request.train(model, neighbours, epochs or request.epochs, lr, weight_decay=0)

@@ -81,7 +81,13 @@ def clipped(
     epochs=None, # over the retain set, those of the noisy steps included; None takes the budget
     batch=128, # examples per noisy step
 ):
-    "Clip and blur the weights in every step until (ε, δ) holds, then fine-tune, as Koloskova et al. do"
+    """Clip and blur the weights in every step until (ε, δ) holds, then fine-tune, as Koloskova et al. do
+
+    - Use: when an ε must be promised beforehand, whatever the network.
+    - Keeps: hardly anything of the original: noise covers the weights, and the promise holds for that.
+    - Breaks: small budgets: what the noise leaves is trained almost anew; settings tuned on the forget set void the
+      promise.
+    """
     distances = (2*c/s if s else math.inf for c,s in ((radius, noise), (first_radius, first_noise)))
     steps = noisy_steps(eps, delta, *distances)
     renew_buffers(model, request)
@@ -124,7 +130,12 @@ def output_noise(
     lr=.01, # learning rate of the fine-tuning
     epochs=None, # over the retain set; None takes the budget
 ):
-    "Clip the weights, add noise once, then fine-tune: the baseline of Koloskova et al."
+    """Clip the weights, add noise once, then fine-tune: the baseline of Koloskova et al.
+
+    - Use: as the baseline of `clipped`: the same promise from a single draw of noise.
+    - Keeps: hardly anything of the original.
+    - Breaks: an ε well above 1, for which its formula is no proof; large networks, whose weights drown.
+    """
     noise = enough(eps, delta, radius)
     renew_buffers(model, request)
     clip(model, radius)

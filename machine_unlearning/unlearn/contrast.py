@@ -44,7 +44,12 @@ def fcs(
     weight_decay=1e-2, # of the retain rounds
     batch=256, # most examples per step
 ):
-    "Make the forget set's outputs uniform, then alternate contrast on the forget set and training on the retain set"
+    """Make the forget set's outputs uniform, then alternate contrast on the forget set and training on the retain set
+
+    - Use: when no opinion at all on the forget set is wanted and both sets are at hand.
+    - Keeps: what the retain rounds strengthen.
+    - Breaks: examples that a retrained network would know: having no opinion on them sets them apart.
+    """
     forget,retain,epochs = request.forget, request.retain, epochs or request.epochs
     if len(retain) < 2: raise ValueError('fcs: expected 2 retain examples to contrast with, found 1')
     def uniform(model, b): return from_uniform(model(b.x), request.kind)

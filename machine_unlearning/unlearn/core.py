@@ -7,7 +7,7 @@ __all__ = ['methods', 'study', 'needed', 'extras', 'layer_kinds', 'Request', 'cy
            'check_kind', 'check', 'check_extras', 'unlearn']
 
 # %% ../../nbs/unlearn/00_core.ipynb #d5bd916c
-import copy, inspect, torch, warnings
+import copy, inspect, re, torch, warnings
 import torch.nn as nn
 import torch.nn.functional as F
 from dataclasses import dataclass, field, replace
@@ -222,6 +222,14 @@ def method(
         methods[f.__name__] = Method(f.__name__, title, f, tuple(reads), *source, ranges or {}, budget, tuple(needs))
         return f
     return register
+
+# %% ../../nbs/unlearn/00_core.ipynb #8e99abb9
+@patch(as_prop=True)
+def card(self:Method):
+    "Read in its docstring what it does (`says`), when to `use` it, what it `keeps` and what `breaks` it"
+    said = ' '.join((inspect.getdoc(self.function) or '').split())
+    parts = re.split(r' - (Use|Keeps|Breaks): ', said)
+    return dict(zip(['says', *map(str.lower, parts[1::2])], parts[::2]))
 
 # %% ../../nbs/unlearn/00_core.ipynb #fa202488
 layer_kinds = nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear

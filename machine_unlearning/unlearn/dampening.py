@@ -48,7 +48,12 @@ def ssd(
     alpha=10., # how many times more important to the forget set than to all data a weight must be
     lam=1., # strength: a larger value shrinks less
 ):
-    "Dampen the weights whose Fisher information is larger on the forget set"
+    """Dampen the weights whose Fisher information is larger on the forget set
+
+    - Use: when there is no time for a training: one pass over the data decides.
+    - Keeps: every weight that is not specialised in the forget set, exactly.
+    - Breaks: an alpha that does not suit the size of the forget set: it selects nothing, or too much.
+    """
     dampen(model, *importances(model, request, request.loss), alpha, lam)
     return model
 
@@ -68,6 +73,11 @@ def lfssd(
     alpha=10., # how many times more important to the forget set than to all data a weight must be
     lam=1., # strength: a larger value shrinks less
 ):
-    "Dampen the weights to which the output's size is more sensitive on the forget set"
+    """Dampen the weights to which the output's size is more sensitive on the forget set
+
+    - Use: when there is no time for a training and labels are missing.
+    - Keeps: every weight that is not specialised in the forget set, exactly.
+    - Breaks: an alpha that does not suit the size of the forget set: it selects nothing, or too much.
+    """
     dampen(model, *importances(model, request, output_size, torch.abs), alpha, lam)
     return model

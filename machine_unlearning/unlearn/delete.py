@@ -28,7 +28,12 @@ def delete(
     epochs=20, # over the forget set
     lr=1e-4, # learning rate
 ):
-    "Distil the original's answers to the forget examples without their own classes, as Zhou et al. do"
+    """Distil the original's answers to the forget examples without their own classes, as Zhou et al. do
+
+    - Use: when a whole class is to be forgotten and the retain set is not at hand.
+    - Keeps: what the original says about all other classes.
+    - Breaks: single examples, which a retrained network gets right: driven to its end it forgets too much.
+    """
     teacher = copy.deepcopy(model)
     def objective(model, batch):
         z,said = (class_logits(v) for v in (model(batch.x), request.ask(teacher, batch.x)))

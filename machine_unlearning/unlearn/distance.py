@@ -25,7 +25,12 @@ def distort(
     lr=1e-5, # learning rate of Adam
     std=.02, # standard deviation of the noise on every parameter
 ):
-    "Add Gaussian noise to all parameters, then train on the retain set: the weight distortion of Siddiqui et al."
+    """Add Gaussian noise to all parameters, then train on the retain set: the weight distortion of Siddiqui et al.
+
+    - Use: when relearning is the worry and the forget set is gone.
+    - Keeps: nothing exactly: every parameter gets noise, and the retain set repairs it.
+    - Breaks: noise that the repair cannot mend within the budget.
+    """
     blur(model, std, request.gen)
     how = dict(optimizer='adam', weight_decay=0)
     return request.train(model, request.retain, epochs or request.epochs, lr, **how)
@@ -49,7 +54,12 @@ def distance(
     lr=1e-5, # learning rate of Adam
     strength=1., # weight of the root mean square displacement from the original
 ):
-    "Train on the retain set and away from the original: the weight distance regularisation of Siddiqui et al."
+    """Train on the retain set and away from the original: the weight distance regularisation of Siddiqui et al.
+
+    - Use: when relearning is the worry and the forget set is gone.
+    - Keeps: what the retain loss needs; everything else is pushed away from the original.
+    - Breaks: a short budget at a small rate, which does not lead far.
+    """
     start = [p.detach().clone() for p in _trainable(model)]
     def objective(model, batch):
         return request.loss(model(batch.x), batch.y) - strength*displacement(_trainable(model), start)

@@ -26,7 +26,13 @@ def kde(
     lr=1e-3, # learning rate of the repair, which falls to zero along half a cosine
     batch=64, # examples per step
 ):
-    "Reset the first and last layer, distil on validation data, then train on labels and the original's answers"
+    """Reset the first and last layer, distil on validation data, then train on labels and the original's answers
+
+    - Use: when the forget set is gone and the original may teach.
+    - Keeps: all layers between the first and the last, and the original's answers to the retain set.
+    - Breaks: short budgets: the first and the last layer begin from nothing, and a part of the data serves the warm-
+      up.
+    """
     teacher,layers = copy.deepcopy(model), [w.layer for w in layer_weights(model, request)]
     rest,validation = request.carve(held_out)
     renew(model, request, [layers[0], layers[-1]])

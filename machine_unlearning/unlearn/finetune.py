@@ -16,5 +16,10 @@ def finetune(
     epochs=None, # over the retain set; None takes the budget (5 of the paper's 100)
     lr=1e-3, # learning rate
 ):
-    "Train on the retain set"
+    """Train on the retain set
+
+    - Use: as the line that every other method has to beat; many end with it as their repair.
+    - Keeps: every weight as a start; nothing pushes the forget set out.
+    - Breaks: a rate that is high enough to forget moves what the retain set needs as well.
+    """
     return request.train(model, request.retain, epochs or request.epochs, lr)

@@ -51,7 +51,12 @@ def fisher(
     request: Request,
     alpha=1e-7, # variance of the noise where the Fisher information is 1
 ):
-    "Add noise to every weight, the less the more the retain set depends on it, as Golatkar et al. do"
+    """Add noise to every weight, the less the more the retain set depends on it, as Golatkar et al. do
+
+    - Use: when the forget set is gone and noise shall hide what is left of it.
+    - Keeps: the weights that the retain set needs most.
+    - Breaks: the amount of noise has no natural scale: too little hides nothing, too much leaves a random network.
+    """
     last,weights = _last(model, request), {n: p for n,p in model.named_parameters() if p.requires_grad}
     F,constant = importance(model, drawn_labels(model, request.retain, request), request), padding(model)
     with torch.no_grad():

@@ -61,7 +61,12 @@ def uam(
     rho=.1, # length of the first step towards a high forget loss
     gamma=0., # share of the forget gradient's direction that is taken out of the retain gradient
 ):
-    "Train on the retain set with the gradient where the forget loss is highest, as Kim et al. do"
+    """Train on the retain set with the gradient where the forget loss is highest, as Kim et al. do
+
+    - Use: when both sets are at hand and the forget loss must not run away.
+    - Keeps: the accuracy: only the retain loss is lowered.
+    - Breaks: its price: every step takes two gradients, so that a budget has fewer of them.
+    """
     epochs,forget,perturbed = epochs or request.epochs, request.forget, _Perturbed()
     steps = epochs*per_epoch(request.retain, request.recipe)
     order = cycle(len(forget), request.recipe.batch, steps, request.gen).to(forget.y.device)

@@ -36,7 +36,12 @@ def hamu(
     lr=1e-4, # learning rate η
     rise=.5, # ρ: growth of the forget loss in a step, a share of the most that is possible
 ):
-    "Raise the forget loss by a set amount in every step at the least price for the retain loss, as HAMU does"
+    """Raise the forget loss by a set amount in every step at the least price for the retain loss, as HAMU does
+
+    - Use: when each step shall raise the forget loss at the least price for the retain loss.
+    - Keeps: the statistics of batch normalisation, and tensors for which the price is too high.
+    - Breaks: sets that are alike to the network: where both gradients agree, everything rests.
+    """
     forget,epochs,up = request.forget, epochs or request.epochs, {}
     steps = epochs*per_epoch(request.retain, request.recipe)
     order = cycle(len(forget), request.recipe.batch, steps, request.gen).to(forget.y.device)

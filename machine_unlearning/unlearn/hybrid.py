@@ -21,5 +21,10 @@ def hybrid(
     lr=1e-3, # learning rate of the fine-tuning
     noise=10., # standard deviation of the noise on numbers, in their unit
 ):
-    "Poison, then fine-tune"
+    """Poison, then fine-tune
+
+    - Use: when both sets are at hand and the damage of poisoning must be repaired.
+    - Keeps: every weight as a start, first of the poisoning and then of the repair.
+    - Breaks: the repair is blind to the forget set, so it may bring back what the poisoning drove out.
+    """
     return finetune(poison(model, request, poison_epochs, poison_lr, noise), request, epochs, lr)

@@ -35,7 +35,12 @@ def jit(
     sigma=.01, # standard deviation of the noise, in units of the normalised input
     copies=25, # noisy copies per example
 ):
-    "Make the network's output insensitive to noise on the forget examples, as Foster et al. do just in time"
+    """Make the network's output insensitive to noise on the forget examples, as Foster et al. do just in time
+
+    - Use: when the forget set is all there is.
+    - Keeps: the statistics of batch normalisation; nothing protects other answers.
+    - Breaks: rates and noise that suit another architecture: both must be tuned.
+    """
     def objective(model, batch):
         request.cost.trained += copies*len(batch.x)
         noise = sigma*torch.randn(copies, *batch.x.shape, generator=request.gen)

@@ -21,7 +21,12 @@ def amnesiac(
     lr=1e-3, # learning rate of Adam
     noise=10., # standard deviation of the noise on numbers, in their unit
 ):
-    "Train on the retain set together with the forget set under fixed wrong labels, with Adam as Graves et al. do"
+    """Train on the retain set together with the forget set under fixed wrong labels, with Adam as Graves et al. do
+
+    - Use: when wrong answers to the forget set are wanted and both sets are at hand.
+    - Keeps: the accuracy, since the retain set trains along.
+    - Breaks: a retrained network gets most forget examples right, so that wrong answers give them away.
+    """
     data = request.retain + request.forget.relabelled(untrue(request.forget.y, request, noise))
     return request.train(model, data, epochs or request.epochs, lr, optimizer='adam', weight_decay=0)
 
@@ -49,7 +54,12 @@ def salun(
     share=.5, # of the weights that may change
     noise=10., # standard deviation of the noise on numbers, in their unit
 ):
-    "Train the salient weights on the retain set together with the forget set under random wrong labels"
+    """Train the salient weights on the retain set together with the forget set under random wrong labels
+
+    - Use: when wrong answers are wanted and a part of the weights must stay as it is.
+    - Keeps: the weights that the forget set's gradient hardly asks for, exactly.
+    - Breaks: the same as for amnesiac; statistics of batch normalisation move in spite of the mask.
+    """
     masks = saliency(model, request, share)
     trainable = lambda model: [p for p in model.parameters() if p.requires_grad]
     old = [p.detach().clone() for p in trainable(model)]

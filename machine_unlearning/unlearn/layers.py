@@ -64,7 +64,12 @@ def cf_k(
     lr=1e-2, # learning rate
     k=6, # number of layers to train, with the classifier
 ):
-    "Fine-tune the last k layers, the classifier among them"
+    """Fine-tune the last k layers, the classifier among them
+
+    - Use: when only late layers may be trained, for instance for lack of memory.
+    - Keeps: all earlier layers, exactly.
+    - Breaks: memory in the frozen features; nothing pushes the forget set out of the rest, either.
+    """
     return train_last(model, request, k, epochs, lr, False)
 
 @method('EU-k', **_goel)
@@ -75,5 +80,10 @@ def eu_k(
     lr=1e-2, # learning rate
     k=6, # number of layers to train, with the classifier
 ):
-    "Train the last k layers, the classifier among them, from scratch"
+    """Train the last k layers, the classifier among them, from scratch
+
+    - Use: when the late layers must not remember anything, for certain.
+    - Keeps: the frozen features, and what they remember.
+    - Breaks: a short budget: the late layers learn from nothing.
+    """
     return train_last(model, request, k, epochs, lr, True)

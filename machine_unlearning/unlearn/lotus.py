@@ -65,7 +65,12 @@ def lotus(
     share=.3, # of the retain set to learn from
     decay=5e-4, # weight decay of AdamW
 ):
-    "Learn smoothed answers to the forget set until they are no better than those to unseen examples, as LoTUS does"
+    """Learn smoothed answers to the forget set until they are no better than those to unseen examples, as LoTUS does
+
+    - Use: when the original's accuracy on unseen examples is known.
+    - Keeps: the original's answers to a part of the retain set.
+    - Breaks: a wrong value of `unseen`: too high, and it stops before the first step.
+    """
     teacher,data = copy.deepcopy(model), request.forget + random_part(request.retain, share, request.gen)
     how = dict(adjust=shrink(1 - lr*decay), optimizer='adam', weight_decay=0)
     for _ in range(epochs or request.epochs):

@@ -39,7 +39,12 @@ def msg(
     lr=1e-3, # highest learning rate
     batch=64, # examples per step
 ):
-    "Re-initialise kernel weights with a small gradient difference, then fine-tune, slowly where weights are old"
+    """Re-initialise kernel weights with a small gradient difference, then fine-tune, slowly where weights are old
+
+    - Use: when both sets are at hand, the network has convolutions, and the budget allows a repair.
+    - Keeps: kernel weights on which both sets pull differently; they are only slowed.
+    - Breaks: an original that fits both sets so well that most gradients are zero: chance then chooses.
+    """
     weights,among = kernels(model, request), used(model, request)
     part = random_part(request.retain, len(request.forget)/len(request.retain), request.gen)
     retain,forget = (weight_gradients(model, data, request, weights) for data in (part, request.forget))

@@ -19,7 +19,12 @@ def neggrad(
     epochs=None, # over the forget set; None takes the budget (5 of the paper's 100)
     lr=1e-4, # learning rate
 ):
-    "Raise the loss on the forget set: the negative gradient of Golatkar et al."
+    """Raise the loss on the forget set: the negative gradient of Golatkar et al.
+
+    - Use: when the forget set is all there is and next to no compute may be spent.
+    - Keeps: nothing by design.
+    - Breaks: a few steps too many: the loss that it raises has no upper end, and the network is ruined.
+    """
     def objective(model, batch): return -request.loss(model(batch.x), batch.y)
     return request.train(model, request.forget, epochs or request.epochs, lr, objective)
 
@@ -33,7 +38,12 @@ def neggrad_plus(
     lr=1e-2, # learning rate
     alpha=.95, # weight of the retain loss; the forget loss has 1-alpha
 ):
-    "Lower the loss on the retain set and raise it on the forget set in the same step"
+    """Lower the loss on the retain set and raise it on the forget set in the same step
+
+    - Use: when both sets are at hand and the damage of gradient ascent must be bounded.
+    - Keeps: what the retain loss holds on to.
+    - Breaks: long trainings and a small alpha, with which the forget loss takes over.
+    """
     epochs = epochs or request.epochs
     steps = epochs*per_epoch(request.retain, request.recipe)
     order = cycle(len(request.forget), request.recipe.batch, steps, request.gen).to(request.forget.y.device)

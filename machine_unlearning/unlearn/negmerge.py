@@ -28,7 +28,12 @@ def negmerge(
     repeats=3, # fine-tunings per learning rate
     scale=1., # lambda: how far to go
 ):
-    "Subtract the task vectors of several fine-tunings on the forget set where their signs agree, as Kim et al. do"
+    """Subtract the task vectors of several fine-tunings on the forget set where their signs agree, as Kim et al. do
+
+    - Use: when the forget set is all there is and several short trainings may be spent.
+    - Keeps: coordinates on which these trainings disagree, and the statistics of batch normalisation.
+    - Breaks: going too far: how far is best cannot be seen without validation data.
+    """
     def tune(rate):
         return request.train(copy.deepcopy(model), request.forget, epochs or request.epochs, rate, weight_decay=0)
     tuned = [tune(rate) for rate in (lr/10, lr/2, lr) for _ in range(repeats)]

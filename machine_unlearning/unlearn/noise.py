@@ -36,7 +36,12 @@ def cfw(
     lr=7e-4, # learning rate, which falls to zero along half a cosine
     batch=64, # examples per step
 ):
-    "Add noise to the first convolution, fine-tune with equal classes, add little noise before the last epoch"
+    """Add noise to the first convolution, fine-tune with equal classes, add little noise before the last epoch
+
+    - Use: when classes are to be kept in balance and each unlearned model should be a different one.
+    - Keeps: as a start, everything but the first convolution.
+    - Breaks: noise that a short repair cannot mend; a training of one epoch goes without the second noise.
+    """
     first,epochs = kernels(model, request)[0], epochs or request.epochs
     def shake(std): first.set(first.value + gaussian(first.value, std, request.gen))
     def after(model, opt, batch):
@@ -76,7 +81,12 @@ def rni(
     last_lr=1e-3, # learning rate of the last of nine rounds
     batch=64, # examples per step
 ):
-    "Reset the last layer; train random tensors, most with noise, for five rounds and the whole network for four"
+    """Reset the last layer; train random tensors, most with noise, for five rounds and the whole network for four
+
+    - Use: when each unlearned model should be a different one and the budget has room for nine rounds.
+    - Keeps: as a start, everything but the last layer, which begins anew.
+    - Breaks: trainings of fewer than nine steps, in which rounds are skipped.
+    """
     renew(model, request, [head(model, request.example)[1]])
     chosen,others = _choices(model, tensors, request.gen)
     def turn(step, batch): return 9*step//batch.steps

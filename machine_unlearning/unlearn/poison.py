@@ -32,7 +32,12 @@ def poison(
     lr=7e-4, # learning rate
     noise=10., # standard deviation of the noise on numbers, in their unit
 ):
-    "Train on the forget set with random labels"
+    """Train on the forget set with random labels
+
+    - Use: when the forget set is all there is and next to no compute may be spent.
+    - Keeps: all other answers, as long as the rate is small; nothing protects them.
+    - Breaks: a higher rate or more epochs: with them goes what the network knows about everything else.
+    """
     return request.train(model, poisoned(request, noise), epochs, lr)
 
 @method('Poisoning with retain set', ranges=dict(lr=('log', 1e-4, 1e-1)))
@@ -43,5 +48,11 @@ def poison_full(
     lr=2e-3, # learning rate
     noise=10., # standard deviation of the noise on numbers, in their unit
 ):
-    "Train on the retain set together with the forget set with random labels"
+    """Train on the retain set together with the forget set with random labels
+
+    - Use: when random answers to the forget set are wanted and both sets are at hand.
+    - Keeps: the accuracy, since the retain set trains along.
+    - Breaks: wrong labels that win: examples that are answered at random stand out from unseen ones, which are
+      answered well.
+    """
     return request.train(model, request.retain + poisoned(request, noise), epochs or request.epochs, lr)

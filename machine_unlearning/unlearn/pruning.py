@@ -91,7 +91,12 @@ def prune(
     epochs=None, # over the retain set; None takes the budget (5 of the paper's 100)
     lr=1e-3, # learning rate of the fine-tuning
 ):
-    "Re-initialise the weights that overfitting on the forget set moves least, then fine-tune"
+    """Re-initialise the weights that overfitting on the forget set moves least, then fine-tune
+
+    - Use: when weights of all layers may be drawn anew and most of the budget goes into the repair.
+    - Keeps: in every tensor, the entries that overfitting on the forget set moves most.
+    - Breaks: a repair that is too short for what was drawn anew in all layers: the accuracy does not return.
+    """
     rates = [(request.forget, overfit_lr)]
     return pruned(model, request, weight_tensors(model), rates, quantile, overfit_epochs, epochs, lr)
 
@@ -105,7 +110,12 @@ def prune_last_layer(
     epochs=None, # over the retain set; None takes the budget (5 of the paper's 100)
     lr=1e-3, # learning rate of the fine-tuning
 ):
-    "Like `prune`, in the layer that makes the outputs only"
+    """Like `prune`, in the layer that makes the outputs only
+
+    - Use: when nothing but the layer that makes the outputs may be drawn anew.
+    - Keeps: all features, with what they remember.
+    - Breaks: memory that sits in the features.
+    """
     _,layer = head(model, request.example)
     last = [w for w in weight_tensors(model) if w.layer is layer]
     return pruned(model, request, last, [(request.forget, overfit_lr)], quantile, overfit_epochs, epochs, lr)
@@ -122,7 +132,13 @@ def prune_complex(
     epochs=None, # over the retain set; None takes the budget (5 of the paper's 100)
     lr=1e-3, # learning rate of the fine-tuning
 ):
-    "Re-initialise what overfitting moves least on the forget set and on a part of the retain set, then fine-tune"
+    """Re-initialise what overfitting moves least on the forget set and on a part of the retain set, then fine-tune
+
+    - Use: when pruning costs too much accuracy.
+    - Keeps: every entry that overfitting moves on the forget set or on a part of the retain set.
+    - Breaks: few entries that move little on both: then next to nothing is drawn anew, and what remains is fine-
+      tuning.
+    """
     part = random_part(request.retain, retain_share, request.gen)
     rates = [(request.forget, overfit_lr), (part, overfit_lr/3)]
     return pruned(model, request, weight_tensors(model), rates, quantile, overfit_epochs, epochs, lr)

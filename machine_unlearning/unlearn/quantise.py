@@ -55,7 +55,12 @@ def prmq(
     lr=5e-4, # learning rate
     batch=64, # examples per step
 ):
-    "Re-initialise the smallest weights, fine-tune on labels and the original's entropy, and round to half precision"
+    """Re-initialise the smallest weights, fine-tune on labels and the original's entropy, and round to half precision
+
+    - Use: when the forget set is gone and the budget allows a long repair.
+    - Keeps: the largest hundredth of the weights, and how certain the original was.
+    - Breaks: networks whose small weights carry what is general: nearly all are drawn anew.
+    """
     original,loss = copy.deepcopy(model), class_weighted(request, power)
     prune_globally(model, request, share)
     def match(model, batch):

@@ -15,7 +15,12 @@ def original(
     model, # the original's copy
     request: Request,
 ):
-    "Forget nothing"
+    """Forget nothing
+
+    - Use: as the upper end of the scale: what is left when nothing is done.
+    - Keeps: everything.
+    - Breaks: nothing, and it answers no request.
+    """
     return model
 
 @method('Retraining', reads=['retain'], paper='exact unlearning', budget=1.)
@@ -23,5 +28,10 @@ def retrain(
     model, # the original's copy, of which only the architecture is used
     request: Request,
 ):
-    "Train a fresh network on the retain set with the original's recipe"
+    """Train a fresh network on the retain set with the original's recipe
+
+    - Use: as the lower end of the scale, and wherever a whole training can be paid for: it is exact.
+    - Keeps: the recipe and the architecture, and no weight.
+    - Breaks: a retain set that is too small to train on, or requests that come faster than trainings end.
+    """
     return request.train(fresh(model, request), request.retain, **vars(request.recipe))

@@ -42,7 +42,12 @@ def reload(
     lr=.01, # learning rate of the fine-tuning
     epochs=None, # over the retain set; None takes the budget, of which the gradient is one epoch
 ):
-    "Step up the gradient that the retain set does not explain, draw weights anew and fine-tune, as RELOAD does"
+    """Step up the gradient that the retain set does not explain, draw weights anew and fine-tune, as RELOAD does
+
+    - Use: when the forget set is deleted already and the original's last gradient was kept.
+    - Keeps: all weights whose knowledge value is above the quantile, after one step.
+    - Breaks: an original that fits its data: both gradients are small, and their ratio is noisy.
+    """
     rest = mean_gradient(model, request.retain, request)
     whole = {n: request.extras['gradient'][n].to(g) for n,g in rest.items()}
     forget = {n: whole[n] - g for n,g in rest.items()}

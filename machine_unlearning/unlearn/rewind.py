@@ -18,7 +18,12 @@ def rewind(
     request: Request, # with the checkpoint among its extras
     noise=.01, # standard deviation σ of the noise on every parameter
 ):
-    "Train the last epochs of the original once more, on the retain set, and add noise: rewind-to-delete"
+    """Train the last epochs of the original once more, on the retain set, and add noise: rewind-to-delete
+
+    - Use: when a checkpoint from before the end of the training was kept.
+    - Keeps: all that was learned before the checkpoint, the forget set included.
+    - Breaks: a late checkpoint: most of the memory is older.
+    """
     start = request.extras['checkpoint']
     how = request.transform, request.gen, request.cost, supervised(request.loss), request.checkpoint
     redo(model, request.retain, request.recipe, start, *how)

@@ -44,7 +44,12 @@ def rurk(
     strength=.03, # weight of the neighbours' loss
     reach=.03, # largest change of a stored value, as a share of their range
 ):
-    "Train on the retain set and raise the loss of recognised neighbours of the forget examples, as Hsu et al. do"
+    """Train on the retain set and raise the loss of recognised neighbours of the forget examples, as Hsu et al. do
+
+    - Use: when near copies of forget examples must not be recognised, either.
+    - Keeps: the accuracy; a neighbour that is not recognised any more is left alone.
+    - Breaks: a strength that was not tuned; beyond the reach of its noise nothing changes.
+    """
     forget,epochs = request.forget, epochs or request.epochs
     low,high = (v.item() for v in forget.x.aminmax())
     steps = epochs*per_epoch(request.retain, request.recipe)

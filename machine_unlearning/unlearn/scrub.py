@@ -65,7 +65,13 @@ def scrub(
     temperature=4., # of the divergences
     forget_batch=32, # forget examples per max step
 ):
-    "Leave the teacher on the forget set, follow it on the retain set, in turn as Kurmanji et al. do"
+    """Leave the teacher on the forget set, follow it on the retain set, in turn as Kurmanji et al. do
+
+    - Use: when the original may teach and both sets are at hand.
+    - Keeps: the original's answers to the retain set.
+    - Breaks: networks without batch normalisation, whose first step away has no slope; too many steps away give the
+      set away.
+    """
     for model in rounds(model, request, epochs, lr, max_epochs, alpha, gamma, temperature, forget_batch): pass
     return model
 
@@ -103,7 +109,12 @@ def scrub_r(
     forget_batch=32, # forget examples per max step
     share=.1, # of the retain set to hold out for the reference
 ):
-    "Run SCRUB, then rewind to the epoch whose forget error is closest to the error on a validation set"
+    """Run SCRUB, then rewind to the epoch whose forget error is closest to the error on a validation set
+
+    - Use: when SCRUB goes too far.
+    - Keeps: the epoch whose forget error is closest to that on held-out examples.
+    - Breaks: held-out examples that the original was trained on: their error is too low as a reference.
+    """
     smaller,held,lost = validation(request, share)
     kept = {} # of epochs with the same error the last one
     for model in rounds(model, smaller, epochs, lr, max_epochs, alpha, gamma, temperature, forget_batch):

@@ -74,7 +74,13 @@ def sfron(
     gamma=1., # saliency: how many times more important to the forget set than to the retain set
     temper=.5, # preference for forget examples with a small loss
 ):
-    "Climb on the forget set inside a mask and repair on the retain set, in the cycles of Huang et al."
+    """Climb on the forget set inside a mask and repair on the retain set, in the cycles of Huang et al.
+
+    - Use: when both sets are at hand and each step up must be repaired at once.
+    - Keeps: weights on which the retain set depends more are not climbed with.
+    - Breaks: a strength that was not tuned: the slope is tiny while examples are remembered well and large once they
+      are not.
+    """
     masks,epochs,forget = salient(model, request, gamma), epochs or request.epochs, request.forget
     steps = epochs*per_epoch(request.retain, request.recipe)
     order = cycle(len(forget), request.recipe.batch, -(-steps//every), request.gen).to(forget.y.device)

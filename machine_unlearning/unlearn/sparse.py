@@ -19,7 +19,12 @@ def l1_sparse(
     lr=1e-2, # learning rate
     penalty=5e-4, # weight of the L1 norm at the first step
 ):
-    "Train on the retain set with an L1 penalty that fades, the sparsity-aware unlearning of Jia et al."
+    """Train on the retain set with an L1 penalty that fades, the sparsity-aware unlearning of Jia et al.
+
+    - Use: when the forget set is gone and a sparser network is welcome.
+    - Keeps: large weights; small ones shrink.
+    - Breaks: a penalty too strong for the budget: the accuracy does not come back as the penalty fades.
+    """
     def objective(model, batch):
         norm = sum(p.abs().sum() for p in model.parameters())
         return request.loss(model(batch.x), batch.y) + penalty*(1-batch.done)*norm

@@ -21,7 +21,13 @@ def bad_teacher(
     lr=1e-4, # learning rate of Adam
     share=.3, # of the retain set to learn from
 ):
-    "Learn from a random network on the forget set and from the original on a part of the retain set"
+    """Learn from a random network on the forget set and from the original on a part of the retain set
+
+    - Use: when the forget set shall be answered as by an untrained network.
+    - Keeps: the original's answers to a part of the retain set.
+    - Breaks: a retrained network generalises: driven far, the student knows less about the forget set than about
+      unseen examples.
+    """
     good,bad = copy.deepcopy(model), fresh(model, request)
     def objective(model, batch):
         forget = (batch.index < len(request.forget))[:, None]

@@ -39,6 +39,12 @@ def ct(
     lr=1e-3, # learning rate, which falls to zero along half a cosine
     batch=64, # examples per step
 ):
-    "Transpose all kernels, then fine-tune"
+    """Transpose all kernels, then fine-tune
+
+    - Use: when the forget set is gone and nothing but a learning rate shall be tuned.
+    - Keeps: every value of every kernel, mirrored.
+    - Breaks: kernels of size 1, which have nothing to mirror, and repairs too short to learn seeing the right way up
+      again.
+    """
     transpose(model, request)
     return request.train(model, request.retain, epochs or request.epochs, lr, schedule='cosine', batch=batch)
