@@ -360,7 +360,9 @@ def _submit(board, f, pool, deadline):
     job,first = board.ready.popleft(), board.turn == 0
     board.turn += 1
     try: future = pool.submit(attempt, f, job, deadline, board.turn, first)
-    except cf.BrokenExecutor as e: return board.fail(job, e)
+    except cf.BrokenExecutor as e: # died before it was handed the job: as if it had died with it
+        future = cf.Future()
+        future.set_exception(e)
     board.flying[future] = job
     future.add_done_callback(board.results.put)
 

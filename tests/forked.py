@@ -4,7 +4,7 @@ from importlib import metadata
 from pathlib import Path
 
 context = multiprocessing.get_context('forkserver') # imports what all processes need once, and forks them from there
-context.set_forkserver_preload(['torch', 'pandas', 'matplotlib.pyplot', 'scipy.stats', 'sklearn.datasets', 'nbdev.test', 'fastcore.test'])
+context.set_forkserver_preload(['torch', 'torch._dynamo', 'pandas', 'matplotlib.pyplot', 'scipy.stats', 'sklearn.datasets', 'nbdev.test', 'fastcore.test'])
 
 def script(args, cwd, out, err, session):
     "Do what a console script does, with its output in files"

@@ -15,6 +15,11 @@ from torch import nn
 from machine_unlearning.data import Data
 from machine_unlearning.task import Task
 from machine_unlearning.train import Recipe
+from machine_unlearning.unlearn import method
+@method('Shrink and train', reads=['retain'])
+def shrink(model, request, by=.9):
+    for p in model.parameters(): p.data *= by
+    return request.train(model, request.retain, 1, .01)
 class Net(nn.Sequential):
     def __init__(self, width): super().__init__(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 3))
 def make(width=8, shift=2., epochs=2):
@@ -28,10 +33,11 @@ class Model:
 '''
 
 def test_own_task(tmp_path):
-    "A task's own option; a display that is not there; progress in a log; what to do next"
+    "A task and a method of a file, in worker processes, too; a display that is not there; progress in a log; what to do next"
     (tmp_path/'mine.py').write_text(mine)
     env = {k: v for k,v in os.environ.items() if k != 'TQDM_DISABLE'} | dict(MPLBACKEND='module://no_such_backend', DISPLAY='')
-    call = [command, '--task', 'mine:make', '--shift', '3', '--n', '8', '--approaches', 'finetune', '--workers', '1', '--out', 'a $b']
+    own = ['--task', 'mine:make', '--shift', '3', '--imports', 'mine', '--approaches', 'shrink']
+    call = [command, *own, '--n', '8', '--workers', '2', '--out', 'a $b']
     r = subprocess.run(call, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert r.returncode == 0, r.stderr
     assert "next     mu_audit 'a $b'\n" in r.stdout and len(list(tmp_path.glob('a $b/figures/*.png'))) > 1

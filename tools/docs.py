@@ -1,5 +1,5 @@
 "Build the site and check its links and pictures: nbdev's processors, then Quarto where it is installed and smalldocs elsewhere."
-import ast, dataclasses, importlib, inspect, itertools, os, re, shutil, subprocess, sys
+import ast, dataclasses, functools, importlib, inspect, itertools, os, re, shutil, subprocess, sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -20,6 +20,7 @@ def patched(node):
     if not any(isinstance(d, ast.Name) and d.id.startswith('patch') for d in node.decorator_list): return node.name
     return f'{ast.unparse(node.args.args[0].annotation)}.{node.name}'
 
+@functools.cache
 def lines_of(path):
     "Find the line of every function, class and method that a module defines"
     tree = ast.parse(Path(path).read_text(encoding='utf-8'))
@@ -112,10 +113,12 @@ class Tags(HTMLParser):
         if target := attrs.get('href') or attrs.get('src'): self.links.append(target)
         if tag == 'img': self.images.append(attrs)
 
+tags_of = functools.cache(Tags) # two checks look at every page
+
 def broken(site):
     "Find links between pages, and images, that lead nowhere, and links to a source without a line"
     for p in sorted(site.glob('**/*.html')):
-        for link in Tags(p).links:
+        for link in tags_of(p).links:
             if link.endswith('#LNone'): yield p.relative_to(site), link
             path = unquote(re.split('[#?]', link)[0])
             if not path or re.match(r'[a-z]+:|//', path): continue # this page, or elsewhere on the web, or inline
@@ -125,7 +128,7 @@ def broken(site):
 def nameless(site):
     "Find pictures without alt text: a cell with a figure needs `#| fig-alt: \"what is seen\"`"
     for p in sorted(site.glob('**/*.html')):
-        for image in Tags(p).images:
+        for image in tags_of(p).images:
             if not (image.get('alt') or '').strip(): yield p.relative_to(site), image.get('src', '')[:60]
 
 def plain(path):
@@ -146,7 +149,7 @@ def notebooks():
 def main():
     "Build and check"
     cfg = get_config()
-    os.environ['PYTHONWARNINGS'] = 'error::UserWarning:nbdev' # an import beside other code would run alone
+    os.environ['PYTHONWARNINGS'] = 'error::UserWarning:nbdev.processors' # an import beside other code would run alone
     refresh_quarto_yml()
     shutil.rmtree(cfg.config_path/'_proc', ignore_errors=True)
     proc = proc_nbs(n_workers=2)
