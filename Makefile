@@ -30,8 +30,12 @@ test: docs
 	$(BIN)/python -m compileall -q machine_unlearning # once, and not in every process where Python is told to write no bytecode
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 
+# DATA holds cifar-10-batches-py, for accuracy against core-minutes: an hour and a half of a core
+DATA ?= data
 bench: venv
 	TQDM_DISABLE=1 $(BIN)/python tools/bench.py
+	@test -d $(DATA)/cifar-10-batches-py || echo "no CIFAR-10 in $(DATA): accuracy against core-minutes is left out; name another folder with make bench DATA=folder"
+	test ! -d $(DATA)/cifar-10-batches-py || $(BIN)/python tools/bench_networks.py $(DATA) 2 5 10
 
 architectures: venv
 	$(BIN)/python tools/architectures.py

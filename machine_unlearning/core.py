@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['comments', 'parser', 'Failed', 'Paused', 'printable', 'command', 'check_range', 'check_seed', 'check_name', 'listed',
-           'number', 'check_file', 'atomic', 'write_json', 'versions']
+           'number', 'p_words', 'check_file', 'atomic', 'write_json', 'versions']
 
 # %% ../nbs/00_core.ipynb #7afb857d
 import argparse, contextlib, functools, inspect, itertools, json, math, operator, os, platform, re, secrets, sys
@@ -149,6 +149,12 @@ def number(
 ) -> str: # '' for NaN, 'inf' for infinity
     "Format a number for terminals and tables"
     return '' if math.isnan(value) else f'{round(float(value), digits) + 0.:.{digits}f}' # −0 + 0 is 0
+
+def p_words(
+    p, # p-value
+) -> str:
+    "Write a p-value with three digits, or that it is smaller"
+    return 'p < 0.001' if p < .001 else f'p = {number(p, 3)}'
 
 # %% ../nbs/00_core.ipynb #8decdfbf
 def check_file(

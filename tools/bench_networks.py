@@ -12,7 +12,7 @@ from machine_unlearning.models import Compact, ResNet18
 from machine_unlearning.task import cifar10
 from machine_unlearning.train import evaluate, fit, one_thread, seeded
 
-networks = {'compact': Compact, 'compact, width 48': functools.partial(Compact, 48), 'compact, bfloat16': functools.partial(Compact, bf16=True)} | {f'ResNet-18, width {w}': functools.partial(ResNet18, w) for w in (8, 16, 64)}
+networks = {f'compact, width {w}{", bfloat16"*bf16}': functools.partial(Compact, w, bf16=bf16) for w in (24, 36) for bf16 in (False, True)} | {f'ResNet-18, width {w}': functools.partial(ResNet18, w) for w in (8, 16, 64)}
 
 def core_seconds(f, *args):
     "Seconds that the process computed"

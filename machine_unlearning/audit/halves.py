@@ -19,7 +19,7 @@ from .ranking import auc, ranks
 from .resampling import Interval
 from .scores import closeness
 from .verdict import finding, memory_words
-from ..core import number, write_json
+from ..core import number, p_words, write_json
 from ..layout import approaches, check_labels, check_values, find_approach, read_about, read_members
 from ..layout import files, metric_columns, read_outputs, write_logits, write_members, write_metrics
 from ..logits import blocks, read_block, to_layout
@@ -384,12 +384,10 @@ def _as_judged(row):
     return row | dict(memory_p=p, p_value=p, k90=np.inf, memory_energy_p=row['split_energy_p'])
 
 # %% ../../nbs/audit/31_halves.ipynb #aef0d9e0
-def _p(p): return f'p = {number(p, 3)}' if p >= .001 else 'p < 0.001'
-
 def _of_test(row, alpha):
     "What the test says, in words"
     can = 'are told' if row['split_p'] <= alpha else 'cannot be told'
-    told = f'members {can} from other candidates (AUC {number(row["split_auc"])}, {_p(row["split_p"])})'
+    told = f'members {can} from other candidates (AUC {number(row["split_auc"])}, {p_words(row["split_p"])})'
     most,bound = (number(row[f'split_{k}']) for k in ('ceiling', 'epsilon'))
     proved = f'ε ≥ {bound} for random requests, of at most {most}' if row['split_epsilon'] else 'no ε is proved'
     k,runs = number(row['members'], 0), row['n_unlearn']

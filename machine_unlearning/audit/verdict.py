@@ -8,7 +8,7 @@ __all__ = ['findings', 'null_rows', 'models_p', 'told', 'shown', 'returned', 'fi
 
 # %% ../../nbs/audit/53_verdict.ipynb #a5100014
 import numpy as np
-from ..core import number
+from ..core import number, p_words
 
 # %% ../../nbs/audit/53_verdict.ipynb #37a5df2b
 findings = dict(
@@ -154,11 +154,11 @@ def _share_words(row, what, left):
     if what == 'memory': return f'{left} % ({_interval(row, "memory_left", "–")}{note}) of the memory is still there'
     ranked = ''
     if what == 'rescaled': ranked = f'; by ranks {_per_cent(row, "memory_ranked")} %, {_interval(row, "memory_ranked")}'
-    if what == 'directions': ranked = f'; p = {number(row["memory_energy_p"], 3)}'
+    if what == 'directions': ranked = f'; {p_words(row["memory_energy_p"])}'
     return f'{_what[what]} ({left} %, {_interval(row, "memory_left")}{note}{ranked})'
 
 # %% ../../nbs/audit/53_verdict.ipynb #012dee05
-def _gap(row): return f'gap {number(row["memory_gap"])}, p = {number(row["memory_p"], 3)}'
+def _gap(row): return f'gap {number(row["memory_gap"])}, {p_words(row["memory_p"])}'
 
 def _gap_words(row, alpha, originals):
     "What can be said without a share of memory"
@@ -182,7 +182,7 @@ def distance_words(
     alpha=.05, # level of the tests
 ) -> str:
     "Say whether models are told apart, how easily, and by what"
-    shown = f'AUC {number(row["set_auc"])} on all {examples_words(row["examples"])}, p = {number(models_p(row), 3)}'
+    shown = f'AUC {number(row["set_auc"])} on all {examples_words(row["examples"])}, {p_words(models_p(row))}'
     if not told(row, alpha): return f'not distinguishable from retraining with these models ({shown})'
     if not np.isfinite(row['k90']): return f'distinguishable from retraining, but not with 90 % accuracy ({shown})'
     k = int(row['k90'])
@@ -203,7 +203,7 @@ def sham_words(
 ) -> list: # of one text, or empty without answers to sham requests
     "Say how the models compare with the same procedure on models that never saw the forget set"
     if 'sham_k90' not in row: return []
-    k,shown = row['sham_k90'], f'AUC {number(row["sham_set_auc"])}, p = {number(row["sham_set_p"], 3)}'
+    k,shown = row['sham_k90'], f'AUC {number(row["sham_set_auc"])}, {p_words(row["sham_set_p"])}'
     by = f'with {examples_words(int(k))}' if np.isfinite(k) else f'({shown})'
     known = f'distinguishable {by}' if row['sham_set_p'] <= alpha else f'not distinguishable ({shown})'
     left = row.get('sham_memory_left', np.nan)
@@ -224,8 +224,8 @@ def relearning_words(
     kind = back[0] if back else next((k for k in _relearning if np.isfinite(row.get(f'{k}_p', np.nan))), None)
     if kind is None or row['approach'] == 'original': return []
     before,after = (_amount(row, k) for k in ('held', kind))
-    p = number(_corrected(row, [f'{kind}_p']), 3)
-    what = f'memory comes back (p = {p})' if back else f'no return is shown (p = {p})'
+    p = p_words(_corrected(row, [f'{kind}_p']))
+    what = f'memory comes back ({p})' if back else f'no return is shown ({p})'
     return [f'trained on {_relearning[kind]}, {what}: {before} before and {after} after']
 
 def _amount(row, kind):
