@@ -125,8 +125,8 @@ def main(data_dir='data', *minutes, out='data/results/compact.csv'):
             rate,work = statistics.median(images), flops_per_image(make)
             row = dict(network=name, parameters=sum(p.numel() for p in make().parameters()), mflop=work/1e6, images_per_second=rate,
                 spread=max(images) - min(images), n=len(images), gflops=rate*work/1e9, product=statistics.median(products))
-            for m in minutes or ['']: # planned with a margin, as a training has more to do than its steps
-                accuracy,epochs,took = trained(make, float(m), .85*rate, task) if m else (None, None, None)
+            for m in minutes or ['']: # a training has more to do than its steps
+                accuracy,epochs,took = trained(make, float(m), .93*rate, task) if m else (None, None, None)
                 rows.append(row | dict(minutes=m, epochs=epochs, core_seconds=took, test_accuracy=accuracy, machine=machine))
                 print({k: round(v, 4) if isinstance(v, float) else v for k,v in rows[-1].items() if k != 'machine'}, flush=True)
     write(rows, out)
