@@ -33,7 +33,7 @@ def pairs_of(
     names = approaches(data_path)
     if chosen is not None and not chosen: raise ValueError(f'{data_path}: expected names of approaches, found none')
     for n in chosen or []: find_approach(data_path, n)
-    retain = _retained(data_path, kind)
+    retain = read_population(data_path, kind=kind)
     half = slice(0, retain.n//2), slice(retain.n//2, None)
     known = _named(partial(_originals, data_path, retain, kind), data_path, 'original') if 'original' in names else None
     there = known, 'original' in names
@@ -48,12 +48,6 @@ def _named(f, data_path, name):
     "Run `f`; what is wrong is told with the approach"
     try: return f()
     except ValueError as e: raise ValueError(f'{data_path}/{name}: {e}') from e
-
-def _retained(data_path, kind):
-    "The retrained models; refused where all are copies of one, as the spread of a population is then unknown"
-    found = read_population(data_path, kind=kind)
-    if found.distinct > 1 or found.n == 1: return found
-    raise ValueError(f'{data_path}: expected retrained models that differ, found {found.n} copies of one')
 
 def _originals(data_path, retain, kind):
     "Models trained on all of D; None without a control set"
