@@ -99,10 +99,14 @@ class Compact(nn.Module):
 
     def maps(self, x):
         "Return what the last convolution makes of images, (n, channels, H/8, W/8)"
-        h = F.conv2d(x, self.filters, stride=2, padding=1)
-        h = torch.cat([h, -h], 1).contiguous(memory_format=torch.channels_last) # in which CPUs are faster, too
+        h = self.filtered(x)
         for i,block in enumerate(self.blocks): h = block(F.avg_pool2d(h, 2) if i else F.relu(self.norm(h)))
         return h
+
+    def filtered(self, x):
+        "Return what the filters see in images, with both signs, (n, 2·filters, H/2, W/2)"
+        h = F.conv2d(x, self.filters, stride=2, padding=1)
+        return torch.cat([h, -h], 1).contiguous(memory_format=torch.channels_last) # in which CPUs are faster, too
 
 # %% ../nbs/14_models.ipynb #3dc69719
 def inner(

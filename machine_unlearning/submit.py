@@ -24,7 +24,7 @@ from .logits import first_slot, to_layout
 from .plan import Plan, check_settings, trained
 from .population import count_workers, hand_out, run, run_unit
 from .protocol import Track, board_rows, ranking, read_protocol
-from .remade import chosen, detection, differing, digest_of, least_p, rank_p
+from .remade import chosen, detection, digest_of, least_p, rank_p, unequal
 from .units import read_unit, whole_or_aside
 from .unlearn import methods
 
@@ -212,9 +212,9 @@ def _population_faults(experiment, name, members):
     found += _identity_faults(experiment, name)
     return found if gone or seeds != wanted else [*found, *_logit_faults(experiment, name, record, members)]
 
-def _members_faults(experiment):
+def _members_faults(experiment, wanted):
     "Lines on the halves and the pool"
-    out,wanted = experiment.plan.out, np.array([experiment.members_of(i).numpy() for i in range(experiment.plan.n)])
+    out = experiment.plan.out
     try: members,about = read_members(out), read_about(out)
     except (ValueError, OSError) as e: return [str(e)]
     found,halves = [], 'the halves of the protocol'
@@ -245,7 +245,7 @@ def check(
     _refuse(_say(p, 'only settings, method and record', 'this') for p in other)
     experiment = experiment_of(found, data_dir=data_dir)
     members = np.array([experiment.members_of(i).numpy() for i in range(experiment.plan.n)])
-    lines = _members_faults(experiment)
+    lines = _members_faults(experiment, members)
     for name in experiment.plan.approaches: lines += _population_faults(experiment, name, members)
     _refuse(lines)
     _refuse(_cost_faults(experiment, found.approach))
@@ -280,7 +280,7 @@ def _differences(folder, unit):
     record = read_record(folder, unit.approach, least=1)
     for path,z,part in (at.logits, record.logits, 'forget'), (at.control, record.control, 'control'):
         again = tensors[part].numpy()
-        n = differing(z[:, unit.index + 1], again)
+        n = unequal(z[:, unit.index + 1], again)
         if n: yield _say(path, f'the logits of run {unit.index} made again', f'{n} of {again.size} others')
     for c in _counted:
         said = record.metrics[c][unit.index]

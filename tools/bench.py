@@ -1,5 +1,5 @@
 "Time everything: how models are made, then the audit: against plain loops, growth with examples and models, a million examples from files."
-import csv, platform, statistics, subprocess, sys, tempfile, time
+import platform, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 import numpy as np
 from scipy import stats
@@ -14,7 +14,7 @@ from machine_unlearning.audit.memory import memory
 from machine_unlearning.audit.permutation import permutation_test
 from machine_unlearning.audit.scores import confidence
 from machine_unlearning.audit.set_attack import set_attack, set_attack_blocks
-from machine_unlearning.core import atomic, versions
+from machine_unlearning.core import versions
 from machine_unlearning.engine import cores
 from machine_unlearning.logits import blocks, read_block, read_logits
 
@@ -162,9 +162,6 @@ def main(out='data/benchmarks.csv', small=2_000, large=1_000_000):
                 add(f'{what} from float16 files', S, peak, None, 'GiB peak', 1)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'
     machine = f'{platform.processor() or platform.machine()}, {cores()} cores, {gpu}; ' + ', '.join(f'{k} {v}' for k,v in versions().items() if k != 'platform')
-    with atomic(out) as tmp, tmp.open('w', newline='') as f:
-        w = csv.DictWriter(f, [*rows[0], 'machine'], lineterminator='\n')
-        w.writeheader()
-        w.writerows(r | dict(machine=machine) for r in rows)
+    bench_population.write_rows([r | dict(machine=machine) for r in rows], out)
 
 if __name__ == '__main__': from_files(*sys.argv[1:]) if len(sys.argv) > 1 else main()

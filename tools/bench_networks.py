@@ -2,12 +2,12 @@
 and for the compact one what layout, batch, precision, compiling, threads and stacking do.
 
 usage: python tools/bench_networks.py DATA_DIR [MINUTES ...]; DATA_DIR holds cifar-10-batches-py. Writes data/results/compact.csv and compact_ways.csv"""
-import csv, functools, platform, statistics, sys, time
+import functools, platform, statistics, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 import torch, torch.nn as nn, torch.nn.functional as F
-from bench_population import flops_per_image
-from machine_unlearning.core import atomic, versions
+from bench_population import flops_per_image, write_rows
+from machine_unlearning.core import versions
 from machine_unlearning.models import Compact, ResNet18
 from machine_unlearning.task import cifar10
 from machine_unlearning.train import evaluate, fit, one_thread, seeded
@@ -30,29 +30,26 @@ def step(model, opt, x, y):
     F.cross_entropy(model(x), y).backward()
     opt.step()
 
-class Stacked(nn.Module):
+class Planes(Compact):
+    "The compact network with every channel in a plane of its own, torch's usual layout"
+    def filtered(self, x):
+        h = F.conv2d(x, self.filters, stride=2, padding=1)
+        return torch.cat([h, -h], 1)
+
+class Stacked(Compact):
     "Several compact networks as one, whose convolutions are in groups; logits of all, one below the other"
     def __init__(self, models=2):
         super().__init__()
-        one,self.models = Compact(), models
-        self.register_buffer('filters', one.filters)
-        self.norm,self.fc = nn.BatchNorm2d(models*one.norm.num_features), nn.ModuleList(nn.Linear(160, 10) for _ in range(models))
+        self.models,self.norm = models, nn.BatchNorm2d(models*self.norm.num_features)
+        self.fc = nn.ModuleList(nn.Linear(160, 10) for _ in range(models))
         self.blocks = nn.Sequential(*[nn.Sequential(nn.Conv2d(models*b[0].in_channels, models*b[0].out_channels, 3, padding=1, bias=False,
-            groups=models), nn.BatchNorm2d(models*b[0].out_channels), nn.ReLU()) for b in one.blocks])
+            groups=models), nn.BatchNorm2d(models*b[0].out_channels), nn.ReLU()) for b in self.blocks])
 
-    def forward(self, x):
+    def filtered(self, x):
         h = F.conv2d(x, self.filters, stride=2, padding=1)
-        h = torch.cat([h, -h]*self.models, 1).contiguous(memory_format=torch.channels_last)
-        for i,block in enumerate(self.blocks): h = block(F.avg_pool2d(h, 2) if i else F.relu(self.norm(h)))
-        return torch.cat([f(z) for f,z in zip(self.fc, h.amax((2, 3)).chunk(self.models, 1))])
+        return torch.cat([h, -h]*self.models, 1).contiguous(memory_format=torch.channels_last)
 
-class Planes(Compact):
-    "The compact network with every channel in a plane of its own, torch's usual layout"
-    def maps(self, x):
-        h = F.conv2d(x, self.filters, stride=2, padding=1)
-        h = torch.cat([h, -h], 1)
-        for i,block in enumerate(self.blocks): h = block(F.avg_pool2d(h, 2) if i else F.relu(self.norm(h)))
-        return h
+    def forward(self, x): return torch.cat([f(z) for f,z in zip(self.fc, self.maps(x).amax((2, 3)).chunk(self.models, 1))])
 
 def per_second(make=Compact, batch=256, fused=True, compiled=False, models=1, clock=time.process_time, steps=4):
     "A function that trains for some steps and returns images per second, times the models that see them"
@@ -93,12 +90,10 @@ def on_two_cores():
         ratios = [a/b for a,b in zip(found, one)]
         yield dict(way=name, ratio=statistics.median(ratios), spread=max(ratios) - min(ratios), n=len(ratios))
 
-def rates(make, batch=256, rounds=5):
+def rates(make, rounds=5):
     "Images per core-second of training steps and GFLOP/s of a matrix product, in turn"
-    model,x,y = make().train(), torch.rand(batch, 3, 32, 32), torch.arange(batch) % 10
-    opt = torch.optim.SGD(model.parameters(), .01, momentum=.9, nesterov=True, fused=True)
-    step(model, opt, x, y)
-    return zip(*[(batch/core_seconds(step, model, opt, x, y), product()) for _ in range(rounds)])
+    once = per_second(make, steps=1)
+    return zip(*[(once(), product()) for _ in range(rounds)])
 
 def trained(make, minutes, rate, task, seed=0):
     "Test accuracy, epochs and core-seconds of a training that is planned to take so many core-minutes"
@@ -109,16 +104,10 @@ def trained(make, minutes, rate, task, seed=0):
         took = core_seconds(lambda: fit(model, task.train, replace(task.recipe, epochs=epochs), task.transform, gen))
     return evaluate(model, task.held_out, task.transform), epochs, took
 
-def write(rows, out):
-    with atomic(out) as tmp, tmp.open('w', newline='') as f:
-        w = csv.DictWriter(f, rows[0], lineterminator='\n')
-        w.writeheader()
-        w.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k,v in r.items()} for r in rows)
-
 def main(data_dir='data', *minutes, out='data/results/compact.csv'):
     task,rows = cifar10(data_dir, network='compact'), []
     machine = f'{platform.machine()}, one core; ' + ', '.join(f'{k} {v}' for k,v in versions().items() if k != 'platform')
-    with one_thread(): write([r | dict(machine=machine) for r in (*compared(), *on_two_cores())], out.replace('.csv', '_ways.csv'))
+    with one_thread(): write_rows([r | dict(machine=machine) for r in (*compared(), *on_two_cores())], out.replace('.csv', '_ways.csv'))
     with one_thread():
         for name,make in networks.items():
             images,products = rates(make)
@@ -129,6 +118,6 @@ def main(data_dir='data', *minutes, out='data/results/compact.csv'):
                 accuracy,epochs,took = trained(make, float(m), .93*rate, task) if m else (None, None, None)
                 rows.append(row | dict(minutes=m, epochs=epochs, core_seconds=took, test_accuracy=accuracy, machine=machine))
                 print({k: round(v, 4) if isinstance(v, float) else v for k,v in rows[-1].items() if k != 'machine'}, flush=True)
-    write(rows, out)
+    write_rows(rows, out)
 
 if __name__ == '__main__': main(*sys.argv[1:])

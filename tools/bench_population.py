@@ -1,9 +1,10 @@
 "Time the making of models: training, workers, what the engine costs per unit, and a GPU where there is one."
-import contextlib, functools, multiprocessing, os, statistics, subprocess, sys, tempfile, time
+import contextlib, csv, functools, multiprocessing, os, statistics, subprocess, sys, tempfile, time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 import torch
 from machine_unlearning.augment import Transform
+from machine_unlearning.core import atomic
 from machine_unlearning.data import Data
 from machine_unlearning.engine import Inline, Job, processes, work
 from machine_unlearning.models import ResNet18
@@ -50,6 +51,13 @@ def seconds(f, *args):
     start = time.perf_counter()
     f(*args)
     return time.perf_counter() - start
+
+def write_rows(rows, out):
+    "Write dicts with the same keys as a csv file, numbers with five digits"
+    with atomic(out) as tmp, tmp.open('w', newline='') as f:
+        w = csv.DictWriter(f, rows[0], lineterminator='\n')
+        w.writeheader()
+        w.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k,v in r.items()} for r in rows)
 
 def summary(values): return statistics.median(values), max(values) - min(values), len(values)
 

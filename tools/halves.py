@@ -5,6 +5,7 @@ import shutil, sys
 from pathlib import Path
 import numpy as np, pandas as pd
 from scipy.stats import t as student
+from machine_unlearning.attack import passes
 from machine_unlearning.audit.result import audit
 from machine_unlearning.core import write_json
 from machine_unlearning.layout import approaches, files, members_file, read_about
@@ -13,8 +14,7 @@ def means(metrics, original):
     "Means over the runs, half their 95 % intervals, and the cost as a share of a training"
     kinds = [k for k in metrics if k.endswith(('_mae', '_accuracy'))]
     half = student.ppf(.975, len(metrics)-1)*metrics[kinds].std()/len(metrics)**.5
-    spent = [(m.trained + m.forward/3).sum() for m in (metrics, original)]
-    return dict(metrics[kinds].mean()) | dict(half.add_suffix('_half')) | dict(cost=spent[0]/spent[1])
+    return dict(metrics[kinds].mean()) | dict(half.add_suffix('_half')) | dict(cost=passes(metrics)/passes(original))
 
 def table(record):
     "What the audit says of each approach, beside its means"

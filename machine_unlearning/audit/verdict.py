@@ -33,10 +33,12 @@ _of_models,_of_memory = ('p_value', 'set_p'), ('memory_p', 'memory_energy_p')
 _relearning = dict(relearn='the retain set', relearn_mixed='the retain set and some forget examples',
     relearn_few='some forget examples alone') # what an attacker trained on
 
+def _ways(row): return [k for k in _relearning if np.isfinite(row.get(f'{k}_p', np.nan))]
+
 def _corrected(row, keys):
     "The smallest of some p-values, times the number of all that were looked at"
     looks = [k for k in (*_of_models, *_of_memory) if k in row]
-    looks += [k for k in _relearning if np.isfinite(row.get(f'{k}_p', np.nan))]
+    looks += _ways(row)
     return min(1., len(looks)*float(np.fmin.reduce([row.get(k, np.nan) for k in keys])))
 
 def models_p(
@@ -221,8 +223,9 @@ def relearning_words(
 ) -> list: # of one text, or empty where no weights were attacked, and for the yardstick
     "Say what relearning brings back"
     back = returned(row, alpha)
-    kind = back[0] if back else next((k for k in _relearning if np.isfinite(row.get(f'{k}_p', np.nan))), None)
-    if kind is None or row['approach'] == 'original': return []
+    known = back or _ways(row)
+    if not known or row['approach'] == 'original': return []
+    kind = known[0]
     before,after = (_amount(row, k) for k in ('held', kind))
     p = p_words(_corrected(row, [f'{kind}_p']))
     what = f'memory comes back ({p})' if back else f'no return is shown ({p})'
