@@ -137,13 +137,12 @@ def test_records_fit_their_schema(disk):
     for path in kept: validate(path)
     assert len(kept) > 20
 
-@pytest.mark.parametrize('options', ["", ", sham=True", ", design='halves', pool=30"])
+@pytest.mark.parametrize('options', [{}, dict(sham=True), dict(design='halves', pool=30)])
 def test_records_of_the_laboratory_fit_it_too(tmp_path, options):
     from machine_unlearning.engine import Inline
     from machine_unlearning.plan import Plan
     from machine_unlearning.population import run
-    small = dict(width=2, epochs=1, limit=60)
-    run(eval(f"Plan(tmp_path/'o', 'digits', small, ('finetune',), n=2{options})"), Inline())
+    run(Plan(tmp_path/'o', 'digits', dict(width=2, epochs=1, limit=60), ('finetune',), n=2, **options), Inline())
     made = [p for p in (tmp_path/'o').rglob('record.json')]
     assert len(made) > 1 and all(validate(p)['schema'] == 1 for p in made)
 

@@ -1,5 +1,5 @@
 "What `tools/docs.py` asks of a site, on small sites as Quarto and as smalldocs make them."
-import ast, importlib, re, sys
+import ast, re, sys
 from pathlib import Path
 import pytest
 from execnb.nbio import dict2nb, mk_cell

@@ -4,7 +4,7 @@ Names of methods, or words in names of networks, limit it to these.
 A cell is `works` when the unlearned weights and what they predict are finite, weights changed (but for the original), what is frozen or shared
 or stands for padding is as it was, the original is unchanged, and the network comes back as it was given. Otherwise it holds the reason of the refusal.
 """
-import copy, functools, sys, warnings
+import functools, sys, warnings
 from collections import namedtuple
 from pathlib import Path
 import numpy as np, pandas as pd, torch
@@ -222,7 +222,7 @@ def cell(name, case):
     "`works`, the reason of a refusal, or `FAULT` with what is wrong"
     (model,extras),request = original_of(case.name), request_of(case)
     request.extras = extras
-    trained,steps = state(model), []
+    trained = state(model)
     try:
         with seeded(2), warnings.catch_warnings():
             warnings.simplefilter('ignore')

@@ -33,7 +33,7 @@ def pairs_of(
     names = approaches(data_path)
     if chosen is not None and not chosen: raise ValueError(f'{data_path}: expected names of approaches, found none')
     for n in chosen or []: find_approach(data_path, n)
-    retain = read_population(data_path, kind=kind)
+    retain = _retained(data_path, kind)
     half = slice(0, retain.n//2), slice(retain.n//2, None)
     known = _named(partial(_originals, data_path, retain, kind), data_path, 'original') if 'original' in names else None
     there = known, 'original' in names
@@ -42,6 +42,13 @@ def pairs_of(
         sham = _named(partial(read_sham, data_path, n, kind), data_path, n)
         found.append(Pair(retain, read_population(data_path, n, kind), levels, *there, sham))
     return [_named(p.check, data_path, p.unlearn.name) for p in found]
+
+def _retained(data_path, kind):
+    "Read the retrained models; refused where all are copies of one, as nobody knows then how models differ by chance"
+    found = read_population(data_path, kind=kind)
+    if found.distinct > 1 or found.n == 1: return found
+    raise ValueError(f'{data_path}: expected retrained models that differ, found {found.n} copies of one; '
+        'where training draws nothing at random, compare the two models, or give each a random part of the examples')
 
 # %% ../../nbs/audit/54_result.ipynb #1d690589
 def _named(f, data_path, name):
