@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['count', 'thousandths', 'stressed', 'apart', 'columns', 'decisive', 'cost', 'Column', 'per_cent', 'examples_needed',
-           'ascii_words', 'wrapped', 'typeset', 'value_of', 'interval_of', 'glossary', 'quality']
+           'ascii_words', 'wrapped', 'typeset', 'value_of', 'interval_of', 'glossary', 'quality', 'written']
 
 # %% ../../nbs/audit/50_columns.ipynb #6a1c7528
 import math, re, textwrap
@@ -435,3 +435,19 @@ def quality(
 def _cost(share): return '' if math.isnan(share) else percent(share)
 
 cost = Column('cost', 'cost', 'Counted compute of one unlearning as a share of one retraining.', '%', _cost, 'low')
+
+# %% ../../nbs/audit/50_columns.ipynb #0bb7a06e
+def written(
+    row, # with the value under `key`, perhaps with the ends of its interval, or with half of it under `<key>_half`
+    key: str, # of a column, of `metrics.csv` or of the audit
+    digits=None, # behind the point; as the audit has them by default
+) -> str: # −53 (−166 to 57), 85.7 ± 0.1, or the value alone; '' where there is none
+    "Write a value and its interval for a page"
+    c = columns.get(key) or quality(key)
+    def show(k):
+        v = row.get(k, math.nan)
+        if c.show is thousandths and v < .001: return '< 0.001'
+        return typeset(c.show(v) if digits is None else number(100*v if c.unit == '%' else v, digits))
+    value,half,low,high = map(show, (key, f'{key}_half', *(f'{c.interval or key}_{end}' for end in ('low', 'high'))))
+    if half: return f'{value} ± {half}'
+    return f'{value} ({low} to {high})' if low and high else value
