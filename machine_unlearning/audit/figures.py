@@ -22,9 +22,9 @@ from ..logits import statistic
 def _legend_beside(ax):
     "Put a legend beside the axes, if there is anything to explain"
     if not ax.get_legend_handles_labels()[0]: return
-    ax.legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5))
+    ax.legend(frameon=False, fontsize=9, loc='center left', bbox_to_anchor=(1, .5))
 
-def _beside(n, least): return max(least, .16*n + .7) # height that a legend of n names at the side needs, inches
+def _beside(n, least): return max(least, .2*n + .7) # height that a legend of n names at the side needs, inches
 
 # %% ../../nbs/audit/55_figures.ipynb #afb565d9
 def name_rows(
@@ -67,14 +67,14 @@ def _forest_legend(fig, ax, table):
              dict(marker='d', mfc='white', label='certified of half of the examples')]
     for kw in marks: ax.plot([], [], ls='', color='.3', **kw)
     ax.plot([], [], ':', color='.3', label='most that can be certified')
-    fig.legend(frameon=False, fontsize=7, ncols=2, loc='lower center', borderaxespad=1.2)
+    fig.legend(frameon=False, fontsize=9, ncols=2, loc='lower center', borderaxespad=1.2)
 
 # %% ../../nbs/audit/55_figures.ipynb #97ae74e8
 def forest(
     table, # DataFrame with a row per approach
 ):
     "Draw ε̂ with its interval over models, the floor of equal populations, the certified bound and the ceiling"
-    fig,ax = plt.subplots(figsize=(6.5, .32*len(table) + 1.3))
+    fig,ax = plt.subplots(figsize=(6.5, .32*len(table) + 1.4))
     known = np.stack([table[k] for k in ('epsilon', 'epsilon_high', 'floor', 'certified_ceiling')])
     edge = 1.12*max(known[np.isfinite(known)], default=1)
     for y,r in enumerate(list(table.itertuples())[::-1]): _mark(ax, y, r, edge)
@@ -82,7 +82,7 @@ def forest(
     lowest = np.nanmin([0, *table.epsilon, *table.epsilon_low], initial=0)
     ax.set(xlabel='ε', xlim=(lowest - .04*edge, edge*1.06), title='What is estimated, what is noise, what is proved')
     _forest_legend(fig, ax, table)
-    fig.tight_layout(rect=(0, .6/fig.get_figheight(), 1, 1))
+    fig.tight_layout(rect=(0, .7/fig.get_figheight(), 1, 1))
     return fig
 
 # %% ../../nbs/audit/55_figures.ipynb #289dc1a8
@@ -220,14 +220,15 @@ def _recovery_panel(ax, curves, title):
         ax.plot(x, c.memory, label=legible(name), ms=4, lw=1.2, **look)
         ax.fill_between(x, c.memory_low, c.memory_high, color=look['color'], alpha=faint, lw=0)
     steps = sorted(curves.step.unique())
-    ax.set(xticks=np.log2(1 + np.array(steps)), xticklabels=steps, xlabel='steps', title=title)
+    ax.set(xticks=np.log2(1 + np.array(steps)), xticklabels=steps, xlabel='steps')
+    ax.set_title(title, size=9)
 
 def recovery_panels(
     curves, # DataFrame of `recovery.recovery_curves`
 ):
     "Draw the memory that comes back in relearning, with its interval over models"
     found = {k: a for k,a in kinds_of(list(curves.attack)).items() if k in _ways}
-    size = 3*len(found) + 1.5, _beside(curves.approach.nunique(), 3.2)
+    size = 2.3*len(found) + 1.6, _beside(curves.approach.nunique(), 3.2) # pages show 8.5 inches unscaled
     fig,axs = plt.subplots(1, len(found), figsize=size, sharey=True, squeeze=False)
     for ax,(way,attack) in zip(axs[0], found.items()):
         _recovery_panel(ax, curves[curves.attack == attack], _ways[way].format(attack.rpartition('+')[2]))

@@ -8,6 +8,7 @@ __all__ = ['Round', 'read_stream', 'Yardstick', 'yardstick', 'Memories', 'memori
 
 # %% ../../nbs/audit/58_stream.ipynb #29ce3e55
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
+from matplotlib.ticker import LogLocator
 from pathlib import Path
 from scipy.stats import t as student
 from typing import NamedTuple
@@ -256,15 +257,15 @@ def curves(
     "Draw the memory gap of every request, round by round, with intervals"
     names,left = list(names), found.memory
     high = -(-len(names)//per_row)
-    fig,axs = plt.subplots(high, per_row, figsize=(2.3*per_row, 2*high + .4), sharex=True, sharey=True, squeeze=False)
+    fig,axs = plt.subplots(high, per_row, figsize=(2.1*per_row, 2*high + .7), sharex=True, sharey=True, squeeze=False)
     for ax,name in zip(axs.flat, names):
         _curves_of(ax, left[left.approach == name], left.request.max())
-        ax.set_title(legible(name), size=8)
+        ax.set_title(legible(name), size=9)
     for ax in axs.flat[len(names):]: ax.set_visible(False)
-    axs[0, 0].legend(frameon=False, fontsize=6)
-    fig.supxlabel('round', size=9)
+    fig.legend(*axs[0, 0].get_legend_handles_labels(), frameon=False, fontsize=9, ncols=5, loc='lower center')
+    for ax in axs[-1]: ax.set_xlabel('round')
     fig.supylabel('memory gap (standard deviations)', size=9)
-    fig.tight_layout()
+    fig.tight_layout(rect=(0, .35/fig.get_figheight(), 1, 1))
     return fig
 
 # %% ../../nbs/audit/58_stream.ipynb #211c3e41
@@ -283,7 +284,8 @@ def wear(
     axs[0].axhline(0, color='.7', lw=.8)
     axs[0].set(xlabel='round', ylabel='test, minus retrained')
     axs[1].set(xlabel='round', ylabel='cost so far (% of one retraining)', yscale='log')
-    axs[1].legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5), ncols=-(-len(names)//16))
+    axs[1].yaxis.set(minor_locator=LogLocator(subs=(2, 5)), major_formatter='{x:g}', minor_formatter='{x:g}')
+    axs[1].legend(frameon=False, fontsize=9, loc='center left', bbox_to_anchor=(1, .5), ncols=-(-len(names)//16))
     fig.tight_layout()
     return fig
 
