@@ -8,7 +8,7 @@ __all__ = ['kinds', 'answers', 'qualities', 'record_version', 'largest', 'costs'
            'two_columns', 'read_logits', 'regression', 'check_values', 'check_pair', 'check_labels', 'write_logits',
            'measure', 'metric_columns', 'read_metrics', 'write_metrics', 'approaches', 'find_approach', 'choose',
            'members_file', 'read_members', 'write_members', 'sham_folder', 'round_folder', 'rounds', 'read_outputs',
-           'Record', 'read_record', 'StressFiles', 'stress_files', 'Stressed', 'write_stress', 'read_stress']
+           'Record', 'read_record', 'StressFiles', 'stress_files', 'Stressed', 'enough', 'write_stress', 'read_stress']
 
 # %% ../nbs/01_layout.ipynb #14398ce2
 import csv, functools, json, os, sys, warnings
@@ -544,7 +544,7 @@ def stress_files(
 # %% ../nbs/01_layout.ipynb #febe7ac7
 class Stressed(NamedTuple):
     "Hold what attacks on the weights of one population found"
-    scores: np.ndarray # (V, E + K, N), memory-mapped
+    scores: np.ndarray # (V, E + K, N), memory-mapped; NaN where a model is lost
     attacks: list      # V pairs of an attack's name and the number of steps
     right: np.ndarray  # (V, 2, N), accuracy or error on the forget and on the control examples
     models: dict       # column to (N,); NaN where a model has no such number
@@ -558,6 +558,29 @@ class Stressed(NamedTuple):
     def steps(self, attack):
         "List the numbers of steps after which an attack was judged"
         return [s for a,s in self.attacks if a == attack]
+
+    def left(self, attack, *steps):
+        "Tell which models, (N,), are not lost after any of some steps of an attack, by default all of them"
+        v = [i for i,(a,s) in enumerate(self.attacks) if a == attack and (not steps or s in steps)]
+        return np.isfinite(self.scores[v]).all((0, 1))
+
+    def lost(self):
+        "Count the models that are lost in each attack that loses any"
+        found = {a: int((~self.left(a)).sum()) for a in dict.fromkeys(a for a,_ in self.attacks)}
+        return {a: n for a,n in found.items() if n}
+
+    def only(self, which):
+        "Return what was found of some models, (N,) bool"
+        if which.all(): return self
+        models = {k: x[which] for k,x in self.models.items()}
+        return self._replace(scores=self.scores[..., which], right=self.right[..., which], models=models)
+
+def enough(
+    left: int, # models that are not lost
+    attacked: int, # all of them
+) -> bool:
+    "Tell whether the models that are left speak for all: two, and at least half"
+    return left == attacked or left >= 2 and 2*left >= attacked
 
 # %% ../nbs/01_layout.ipynb #0ba1a774
 _stress_head = ['attack', 'step', 'seed', 'forget', 'control']

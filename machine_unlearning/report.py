@@ -362,7 +362,8 @@ def _numbers(data_path, found, levels, quality):
     note = f'{deltas}, confidence {100*(1-levels.alpha):.6g} %. Press a heading to sort.'
     verdicts = [Li(Strong(*named(r.approach)), typeset(r.verdict.removeprefix(r.approach))) for r in rows.itertuples()]
     sum_up = headline(rows[rows.approach.isin(found[1])], levels.alpha, 'original' in approaches(data_path))
-    back = [section('Attacks on the weights', *sortable(rows, stressed, _back_note))] if 'n_stress' in rows else []
+    known = [c for c in stressed if not c.key.endswith('_lost') or c.key in rows and rows[c.key].any()] # few are lost
+    back = [section('Attacks on the weights', *sortable(rows, known, _back_note))] if 'n_stress' in rows else []
     return (P(sum_up), section('Result', *sortable(rows, decisive, note)),
         section('Verdicts', Ul(*verdicts)), *back, section('Figures', *pictures(data_path, found, quality)),
         section('Accuracy and cost', *sortable(quality, accuracy_columns(quality), 'Means over the models.')))

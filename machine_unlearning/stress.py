@@ -8,7 +8,7 @@ __all__ = ['compressions', 'Shares', 'share_out', 'material', 'Judged', 'scores_
            'some_of_each', 'refitted', 'Stress', 'Scene', 'relearned', 'rebuilt', 'stress']
 
 # %% ../nbs/29_stress.ipynb #5c263299
-import contextlib, copy, numpy as np, torch
+import contextlib, copy, itertools, numpy as np, torch
 import torch.nn.functional as F
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -55,7 +55,7 @@ def material(
 
 # %% ../nbs/29_stress.ipynb #af30b160
 class Judged(NamedTuple):
-    "Hold what a model says about what attacks are judged by"
+    "Hold what a model says about what attacks are judged by; NaN throughout where it is lost"
     scores: np.ndarray # (E + K,) float32, of forget, then of control examples; larger where a model remembers
     forget: float      # accuracy or error on the forget examples
     control: float     # the same on the control examples
@@ -70,12 +70,14 @@ def scores_of(
     kind = 'number' if data.regression else 'classes'
     return closeness(to_layout(data.main.cpu().numpy(), z.numpy()[None], kind))[:, 0].astype(np.float32)
 
+def _lost(n): return Judged(np.full(n, np.nan, np.float32), np.nan, np.nan)
+
 def judged(
     answers: dict, # forget and control to outputs (n, C)
     sets: dict, # the same to `Data`
 ) -> Judged:
-    "Sum up what a model says; `FloatingPointError` where that is not finite"
-    if not all(z.isfinite().all() for z in answers.values()): raise FloatingPointError('answers are not finite')
+    "Sum up what a model says; NaN throughout where an answer is not finite"
+    if not all(z.isfinite().all() for z in answers.values()): return _lost(sum(map(len, answers.values())))
     scores = [scores_of(z, sets[part]) for part,z in answers.items()]
     return Judged(np.concatenate(scores), *(performance(z, sets[part].y) for part,z in answers.items()))
 
@@ -96,7 +98,7 @@ def relearn(
     recipe: Recipe, # rate, batch and optimiser; its epochs and schedule are not used
     task: Task, # its transform and loss
     gen: torch.Generator, # source of randomness, on the CPU
-) -> list: # what `judge` says at each of `moments`
+) -> list: # what `judge` says at each of `moments`, as far as the loss is finite
     "Train a copy of a network and judge it on the way"
     twin,found = copy.deepcopy(inner(model)), [judge(model)]
     def after(model, opt, batch):
@@ -104,7 +106,7 @@ def relearn(
         if batch.step+1 == steps: raise _Enough
     how = replace(recipe, epochs=-(-steps//per_epoch(data, recipe)), schedule='constant')
     mode = (lambda model: into_training(model, 1)) if len(data) < recipe.batch else None
-    with contextlib.suppress(_Enough):
+    with contextlib.suppress(_Enough, FloatingPointError):
         fit(twin, data, how, task.transform, gen, objective=supervised(task.loss), mode=mode, after=after)
     return found
 
@@ -219,10 +221,11 @@ def probe(
     forget: np.ndarray, # (n,) bool, which are forget examples
     strata: np.ndarray, # (n,), their classes
     fold: np.ndarray, # (n,) int from 0, drawn without a look at the two above
-) -> Probe: # NaN where a fold holds examples of one kind only
+) -> Probe: # NaN where a fold holds examples of one kind only, or features are not finite
     "Tell forget from control examples by features"
     x,K = _each_within(x, strata), fold.max() + 1
-    if any(len(np.unique(forget[fold == k])) < 2 for k in range(K)): return Probe(np.nan, np.nan)
+    one_kind = any(len(np.unique(forget[fold == k])) < 2 for k in range(K))
+    if one_kind or not np.isfinite(x).all(): return Probe(np.nan, np.nan)
     p,ranked = [], []
     for k in range(K):
         mine = fold == k
@@ -303,7 +306,8 @@ def relearned(
         data = material(parts.retain if name else None, parts.forget, known[:k], held)
         seen = relearn(model, data, judge, how.steps, recipe, task, gen)
         attack = '+'.join(filter(None, (name, str(k)*bool(k))))
-        found |= {(attack, step): j for step,j in zip(moments(how.steps), seen)}
+        after = itertools.zip_longest(moments(how.steps), seen, fillvalue=_lost(len(start.scores)))
+        found |= {(attack, step): j for step,j in after}
     return found
 
 # %% ../nbs/29_stress.ipynb #f097a270

@@ -13,7 +13,8 @@ from .core import command, versions
 from .engine import Job, failed, paused
 from .experiment import Experiment
 from .identity import content, digest, plain
-from .layout import Stressed, choose, files, read_about, stress_files, write_stress
+from .layout import Stressed, choose, enough, files
+from .layout import read_about, read_stress, stress_files, write_stress
 from .plan import Plan
 from .population import count_workers, hand_out, populate, settled
 from .stress import Scene, Stress, share_out, stress
@@ -167,7 +168,7 @@ def _collect(experiment, approach, found, how):
     held = found.about['held']
     made = dict(key=experiment.folder_of(approach).name, how=plain(asdict(how)), code=content(stress, name='stress'))
     made |= dict(held=held, versions=versions())
-    about = dict(schema=1, forget=len(held), control=len(experiment.sets.control)) | made
+    about = dict(schema=1, forget=len(held), control=len(experiment.sets.control), lost=found.lost()) | made
     write_stress(experiment.plan.out, None if approach == 'retain' else approach, found._replace(about=about))
 
 # %% ../nbs/56_stress_record.ipynb #11cfb2b4
@@ -177,6 +178,15 @@ def _whole_numbers(text):
     except ValueError: found = (0,)
     if min(found) >= 1: return tuple(dict.fromkeys(found))
     raise ValueError(f'shots: expected whole numbers from 1 separated by commas, found {text!r}')
+
+def _losses(out, populations):
+    "Say which populations lose models, a line each"
+    for a in populations:
+        found = read_stress(out, None if a == 'retain' else a)
+        n = len(found.models['seed'])
+        lost = {name: (k, enough(n - k, n)) for name,k in found.lost().items()}
+        told = [f'{k} in {name}' + ', too many to judge the rest'*(not well) for name,(k,well) in lost.items()]
+        if told: yield f'{a}: lost of {n} models, as answers are not finite: {"; ".join(told)}'
 
 @command
 def mu_stress(
@@ -202,7 +212,8 @@ def mu_stress(
     plan = plan_of(data_path, approach, n, data_dir=data_dir, weights=weights, **where)
     out = run_stress(plan, how, workers=workers, time_budget=time_budget)
     print(f'attacked the weights of {plan.n} models each: {", ".join(plan.populations)}\n'
-          f'{stress_files(out).about} and the like for each approach; mu_audit {data_path} reads them')
+          f'{stress_files(out).about} and the like for each approach; mu_audit {data_path} reads them',
+          *_losses(out, plan.populations), sep='\n')
 
 # %% ../nbs/56_stress_record.ipynb #ff1a62f5
 if __name__ == '__main__' and globals().get('__spec__'): mu_stress.main()

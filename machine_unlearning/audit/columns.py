@@ -287,7 +287,28 @@ _rebuilt = _read(f"""
         Mean alignment of gradients with noise that forget examples carried; below 0 where a model knows the noise.
     canary_p | canary p | - | thousandths | high
         Exact test of the claim that gradients do not point away from that noise; twice the median over the models.""")
-stressed = _relearned + _returned + _rebuilt
+
+# %% ../../nbs/audit/50_columns.ipynb #31507818
+_lost = _read("""
+    held_lost | lost | models | count | low
+        Attacked models that answer with numbers that are not finite before any attack; nothing rests on them.
+    relearn_lost | lost in relearning | models | count | low
+        Attacked models that do so before or while they are trained on the retain set alone.
+    relearn_mixed_lost | lost in relearning with some | models | count | low
+        Attacked models that do so before or while they are trained on the retain set and some forget examples.
+    relearn_few_lost | lost in relearning a few alone | models | count | low
+        Attacked models that do so before or while they are trained on some forget examples alone.
+    head_lost | lost with another head | models | count | low
+        Attacked models of which another last layer does not give finite answers.
+    bits8_lost | lost at 8 bits | models | count | low
+        Attacked models that do not answer with finite numbers at 8 bits.
+    bits4_lost | lost at 4 bits | models | count | low
+        Attacked models that do not answer with finite numbers at 4 bits.
+    pruned_lost | lost when half is pruned | models | count | low
+        Attacked models that do not answer with finite numbers when half of their weights are zero.
+    float16_lost | lost in float16 | models | count | low
+        Attacked models that do not answer with finite numbers in half precision.""")
+stressed = _relearned + _returned + _rebuilt + _lost
 
 # %% ../../nbs/audit/50_columns.ipynb #90ad6060
 _words = _read("""

@@ -82,7 +82,17 @@ def _limit(c, side, threshold):
 
 def _seen_as(c, value): return typeset(c.show(value)) + ' %'*(c.unit == '%')
 
-def _measured(c, found):
+def _lost(row, c):
+    "How many attacked models a column does not rest on, as words; empty where it rests on all, or counts them"
+    if c not in stressed or c.key == 'n_stress' or c.key.endswith('_lost'): return ''
+    lost = row.get(f'{c.key.rpartition("_")[0]}_lost', row.get('held_lost', 0))
+    return f'{lost:.0f} of {row["n_stress"]:.0f} are lost, as their answers are not finite' if lost else ''
+
+def _measured(row, c, found):
+    "What was found, as words, and what it does not rest on"
+    return '; '.join(filter(None, (_found(c, found), _lost(row, c))))
+
+def _found(c, found):
     "What was found, as words"
     if found.by == 'lower bound': return f'at least {_seen_as(c, found.value)} is proved or inferred'
     if found.by == 'upper bound': return f'at most {_seen_as(c, found.value)} is inferred'
@@ -116,6 +126,7 @@ def _missing(row, c):
     exempt = 'pool' in row or _single(row) and c.key.startswith('memory_left') # runs that forget halves, single models
     if not exempt and any(few[k] > row[k] for k in few): return 'too few models for this number', few
     if c in stressed and 'n_stress' not in row: return 'the weights were not attacked, which mu_stress does', None
+    if _lost(row, c): return f'too few attacked models are left: {_lost(row, c)}', None
     if c.key.startswith('memory_') and 'memory_gap' not in row:
         return 'memory cannot be told from drift without a control set', None
     if c.key.startswith('memory_left') and math.isnan(row.get('memory_left', math.nan)):
@@ -136,16 +147,17 @@ def examine(
         absent = math.isnan(found.low) or math.isnan(found.high)
         reason,more = _missing(row, c) if absent else _open(row, c, found, side, threshold)
     else: reason = _decided(found, outcome, side)
-    said = dict(asked=_limit(c, side, threshold), measured='' if math.isnan(found.value) else _measured(c, found))
+    said = dict(asked=_limit(c, side, threshold), measured='' if math.isnan(found.value) else _measured(row, c, found))
     return dict(column=key, heading=c.heading, side=side, threshold=threshold) | found._asdict() | said | dict(
         outcome=outcome, reason=reason, needed=more, why=why)
 
 def _hidden(row, c):
-    "Why little memory on average may not be believed; None where it may"
+    "Why a good number may not be believed; None where it may"
     doubts = dict(rescaled='scores and their order within a model disagree on memory, as where outputs were rescaled',
         directions='better and worse answers on forget examples cancel in a mean: there is memory in both directions',
         unlike='forget and control examples differ in models that saw neither, so their difference is no memory',
         returns='training the weights on brings memory back that answers do not show')
+    if _lost(row, c): return f'{_lost(row, c)}, so nothing is known of what these remember'
     return doubts.get(row.get('finding')) if c.key.startswith(('memory_left', 'memory_gap')) else None
 
 def _decided(found, outcome, side):

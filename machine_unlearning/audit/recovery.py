@@ -7,11 +7,12 @@ __all__ = ['Attacked', 'left_after', 'heights', 'area', 'risen_p', 'kinds_of', '
 
 # %% ../../nbs/audit/21_recovery.ipynb #773154c9
 import numpy as np, pandas as pd
+from fastcore.basics import patch
 from typing import NamedTuple
 from scipy.stats import t as student
 from .memory import Examples, Memory, differing, example_covariance, example_gaps
 from .memory import memory, memory_left, shuffled_p_values
-from ..layout import Stressed, approaches, read_about, read_stress
+from ..layout import Stressed, approaches, enough, read_about, read_stress
 from ..layout import files as files_of
 
 # %% ../../nbs/audit/21_recovery.ipynb #9eef0ca5
@@ -38,6 +39,27 @@ class Attacked(NamedTuple):
             if not same or s is not None and s.attacks != self.retain.attacks: raise ValueError(
                 'attacked otherwise than the retrained models; run mu_stress again')
         return self
+
+# %% ../../nbs/audit/21_recovery.ipynb #692a0179
+def _size(s): return len(s.models['seed'])
+
+@patch
+def on(self: Attacked,
+    attack: str, # its name
+    *steps, # after which models must not be lost, by default all
+) -> Attacked:
+    "Leave out the models that are lost in an attack, and of pairs both"
+    known = {id(s): s for s in (self.retain, self.unlearn, self.original) if s is not None}
+    left = {i: s.left(attack, *steps) for i,s in known.items()}
+    u,o = id(self.unlearn), id(self.original)
+    if self.how['paired']: left[u] = left[o] = left[u] & left[o]
+    found = {i: s.only(left[i]) for i,s in known.items()}
+    whole = found.get(o) if o in found and enough(left[o].sum(), len(left[o])) else None
+    return self._replace(retain=found[id(self.retain)], unlearn=found[u], original=whole)
+
+def _judgeable(a, attacked):
+    "Whether enough models are left, of so many that were attacked"
+    return _size(a.retain) >= 4 and enough(_size(a.unlearn), attacked)
 
 # %% ../../nbs/audit/21_recovery.ipynb #7d9883b9
 def _t(a, attack, step):
@@ -122,18 +144,28 @@ def recovery_row(
 ) -> dict: # columns of the row; but for distances and probes NaN where less than 4 retrained models were attacked
     "Sum up the attacks on one approach"
     a.check()
-    row = dict(n_stress=len(a.unlearn.models['seed'])) | _numbers(a.unlearn.models)
-    if len(a.retain.models['seed']) < 4: return row
-    row |= _both('held', left_after(a, 'retain', 0, alpha, seed))
+    row = dict(n_stress=_size(a.unlearn)) | _numbers(a.on('retain', 0).unlearn.models)
+    if _size(a.retain) < 4: return row
+    row |= _of_kind(a, 'held', 'retain', (0,), alpha, seed)
     for kind,attack in kinds_of([name for name,_ in a.retain.attacks]).items():
-        m = left_after(a, attack, _end(a, attack), alpha, seed)
-        row |= _relearned(a, kind, attack, m, alpha, seed) if kind.startswith('relearn') else _left(f'{kind}_left', m)
+        row |= _of_kind(a, kind, attack, (), alpha, seed)
     return _yardstick(row) if a.unlearn is a.original else row
 
+_none = Memory(*[np.nan]*7) # what is said of too few models
+
+def _of_kind(a, kind, attack, steps, alpha, seed):
+    "Columns of one kind of attack, from the models that are left"
+    here,n = a.on(attack, *steps), _size(a.unlearn)
+    lost,there = {f'{kind}_lost': n - _size(here.unlearn)}, _judgeable(here, n)
+    m = left_after(here, attack, max(steps, default=_end(a, attack)), alpha, seed) if there else _none
+    if kind == 'held': return lost | _both(kind, m)
+    return lost | (_relearned(here, kind, attack, m, alpha, seed) if kind.startswith('relearn') else
+                   _left(f'{kind}_left', m))
+
 def _relearned(a, kind, attack, m, alpha, seed):
-    "Columns of one way of relearning"
-    row = _both(kind, m) | {f'{kind}_p': risen_p(a, attack, seed)}
-    return row | _gap(f'{kind}_area', area(a, attack, alpha, seed))
+    "Columns of one way of relearning; the p-value and the area of too few models are NaN, as their memory"
+    p,over = (np.nan, _none) if m is _none else (risen_p(a, attack, seed), area(a, attack, alpha, seed))
+    return _both(kind, m) | {f'{kind}_p': p} | _gap(f'{kind}_area', over)
 
 def _yardstick(row): return {k: np.nan if k.endswith(('_left_low', '_left_high')) else v for k,v in row.items()}
 
@@ -146,6 +178,7 @@ def _both(kind, m): return _left(f'{kind}_left', m) | _gap(f'{kind}_gap', m)
 def _numbers(models):
     "Means over the models, and of p-values, which share their examples, twice the median: valid however they depend"
     means,tests = ('distance', 'barrier', 'probe_auc', 'canary_shift'), ('probe_p', 'canary_p')
+    if not len(models['seed']): return {}
     found = {k: float(models[k].mean()) for k in means if k in models}
     return found | {k: min(1., 2*float(np.median(models[k]))) for k in tests if k in models}
 
@@ -158,10 +191,12 @@ def _over_models(x, alpha):
 
 def _point(a, v, attack, step, alpha, seed):
     "One row of the curves"
-    right = {part: _over_models(a.unlearn.right[v, i], alpha) for i,part in enumerate(('forget', 'control'))}
-    row = dict(attack=attack, step=step, models=a.unlearn.scores.shape[2])
-    if len(a.retain.models['seed']) >= 4:
-        m = left_after(a, attack, step, alpha, seed)
+    here,n = a.on(attack), _size(a.unlearn)
+    row = dict(attack=attack, step=step, models=_size(here.unlearn), lost=n - _size(here.unlearn))
+    if not enough(row['models'], n): return row
+    right = {part: _over_models(here.unlearn.right[v, i], alpha) for i,part in enumerate(('forget', 'control'))}
+    if _size(here.retain) >= 4:
+        m = left_after(here, attack, step, alpha, seed)
         row |= _gap('memory', m) | _left('left', m)
     return row | {k: x for part,ends in right.items() for k,x in _ends(f'{part}_right', *ends).items()}
 

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['findings', 'null_rows', 'models_p', 'told', 'shown', 'returned', 'finding', 'memory_words', 'examples_words',
-           'distance_words', 'sham_words', 'relearning_words', 'finding_lines', 'verdict']
+           'distance_words', 'sham_words', 'relearning_words', 'lost_words', 'finding_lines', 'verdict']
 
 # %% ../../nbs/audit/53_verdict.ipynb #a5100014
 import numpy as np
 from ..core import number, p_words
+from ..layout import enough
 
 # %% ../../nbs/audit/53_verdict.ipynb #37a5df2b
 findings = dict(
@@ -237,6 +238,18 @@ def _amount(row, kind):
     value,*ends = (number(row[f'{kind}_gap{end}']) for end in ('', '_low', '_high'))
     return f'{value} sd ({" to ".join(ends)})'
 
+# %% ../../nbs/audit/53_verdict.ipynb #ce59df8d
+_where = dict(held='before any attack') | {k: f'trained on {what}' for k,what in _relearning.items()}
+
+def lost_words(
+    row: dict, # of `audit_row`, with what attacks on the weights found
+) -> list: # of one text, or empty where no model is lost
+    "Say how many attacked models answer with numbers that are not finite, and where nothing can be said of the rest"
+    n,lost = row.get('n_stress'), {k: row.get(f'{k}_lost', 0) for k in _where}
+    first = {k: x for k,x in lost.items() if x > (0 if k == 'held' else lost['held'])}
+    told = [f'{x} {_where[k]}' + ', too many to judge the rest'*(not enough(n - x, n)) for k,x in first.items()]
+    return [f'lost of {n} attacked models, as answers are not finite: {"; ".join(told)}'] if told else []
+
 # %% ../../nbs/audit/53_verdict.ipynb #ff170446
 def _bound_words(row):
     "What is proved"
@@ -269,6 +282,6 @@ def verdict(
 ) -> str:
     "Sum up an approach in a sentence"
     words = [memory_words(row, alpha, originals), distance_words(row, sets, alpha), *sham_words(row, alpha),
-        *relearning_words(row, alpha)]
+        *relearning_words(row, alpha), *lost_words(row)]
     words += [_bound_words(row), *_reservations(row)]
     return f'{row["approach"]}: {"; ".join(words)}'
