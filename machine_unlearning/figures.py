@@ -70,7 +70,7 @@ def histograms(
     "Draw histograms of the hinge (or residual) of retrained and unlearned models for a few forget examples"
     retain,unlearn = (read_outputs(data_path, a, kind) for a in (None, approach))
     chosen = _spread(retain, n)
-    fig,axs = plt.subplots(1, n, figsize=(2.2*n, 2.2), sharey=True, squeeze=False)
+    fig,axs = plt.subplots(1, n, figsize=(2.1*n, 2.5), sharey=True, squeeze=False)
     for ax,i,a,b in zip(axs[0], chosen, statistic(retain[chosen]), statistic(unlearn[chosen])):
         bins = _bins(np.concatenate([a, b]))
         ax.hist(a, bins, color='.45', alpha=.6, label='retrained')
@@ -78,14 +78,14 @@ def histograms(
         ax.set(xlabel='prediction − truth' if regression(retain) else 'hinge')
         ax.set_title(f'forget example {i}', size=9)
     axs[0, 0].set(ylabel='models')
-    axs[0, -1].legend(frameon=False, fontsize=7)
-    fig.tight_layout()
+    fig.legend(*axs[0, 0].get_legend_handles_labels(), frameon=False, fontsize=9, ncols=2, loc='lower center')
+    fig.tight_layout(rect=(0, .12, 1, 1))
     return fig
 
 # %% ../nbs/31_figures.ipynb #eecb438d
 def _legend(ax):
     columns = -(-len(ax.get_legend_handles_labels()[0])//16)
-    ax.legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5), ncols=columns)
+    ax.legend(frameon=False, fontsize=9, loc='center left', bbox_to_anchor=(1, .5), ncols=columns)
 
 # %% ../nbs/31_figures.ipynb #b8af47c9
 def epsilon_curve(

@@ -82,7 +82,7 @@ class Compact(nn.Module):
         width=24, # channels of the first convolution; the second has 8/3 and the third 20/3 times as many
         classes=10, # number of outputs
         filters=24, # of `cosines`, each used with both signs
-        bf16=False, # train the convolutions in bfloat16, twice as fast where a CPU has instructions for it
+        bf16=False, # train the convolutions in bfloat16: 1.7 times as fast on one CPU, 0.7 times on another
     ):
         super().__init__()
         self.bf16,widths = bf16, (width, round(8*width/3), round(20*width/3))

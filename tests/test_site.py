@@ -1,7 +1,7 @@
 "What `tools/docs.py` asks of a site, on small sites as Quarto and as smalldocs make them."
 import ast, re, sys
 from pathlib import Path
-import pytest
+import numpy as np, pandas as pd, pytest
 from execnb.nbio import dict2nb, mk_cell
 from conftest import root
 
@@ -48,9 +48,20 @@ def test_source_links_lead_to_the_definition():
         assert re.match(rf'\s*(def|class) {name.rpartition(".")[2]}\b', (root/path).read_text().splitlines()[int(line)-1])
     assert docs.source_link('machine_unlearning.core', 'nothing') is None
 
+def test_commands_in_docstrings_are_code():
+    assert docs.documented('*Make it. Example: mu_demo --n 4*', 'machine_unlearning.core') == '*Make it. Example: `mu_demo --n 4`*'
+
 def test_patched_methods_are_found(tmp_path):
     tree = ast.parse('@patch\ndef run(self:Plan, n): pass')
     assert docs.patched(tree.body[0]) == 'Plan.run'
+
+def test_tables_read_as_pages_do():
+    t = pd.DataFrame(dict(left=[-.5, np.nan], k=[np.inf, 2], said=['lost', 'p = 0.1']), pd.Index(['ct', 'kde'], name='approach'))
+    table = docs.readable(t.to_html())
+    assert re.findall(r'<th>(.*?)</th>', table.partition('</thead>')[0]) == ['approach', 'left', 'k', 'said']
+    assert re.findall(r'<td.*?>(.*?)</td>', table) == ['−0.5', '∞', 'lost', '', '2.0', 'p = 0.1']
+    assert re.findall(r'<td class="words">(.*?)<', table) == ['lost']
+    for other in t.reset_index(), t.T, pd.concat([t, t], keys=[*'ab']): assert docs.headed(other.to_html()) == other.to_html()
 
 def test_code_of_results_is_folded_and_checks_are_left_out():
     quiet = mk_cell('t = 1\nassert t == 1\nfor i in range(2): test_eq(i, i)\ntest_eq(t,\n    1); test_ne(t, 2)')

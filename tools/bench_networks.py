@@ -1,10 +1,12 @@
 """Time networks on CIFAR-10 with one core: images per second, GFLOP/s beside a matrix product, and accuracy after so many core-minutes;
 and for the compact one what layout, batch, precision, compiling, threads and stacking do.
 
-usage: python tools/bench_networks.py DATA_DIR [MINUTES ...]; DATA_DIR holds cifar-10-batches-py. Writes data/results/compact.csv and compact_ways.csv"""
-import functools, platform, statistics, sys, time
+usage: python tools/bench_networks.py DATA_DIR [MINUTES ...]; DATA_DIR holds cifar-10-batches-py.
+Writes data/results/compact.csv and compact_ways.csv, where rows of other machines stay."""
+import csv, functools, platform, re, statistics, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 import torch, torch.nn as nn, torch.nn.functional as F
 from bench_population import flops_per_image, write_rows
 from machine_unlearning.core import versions
@@ -104,10 +106,21 @@ def trained(make, minutes, rate, task, seed=0):
         took = core_seconds(lambda: fit(model, task.train, replace(task.recipe, epochs=epochs), task.transform, gen))
     return evaluate(model, task.held_out, task.transform), epochs, took
 
+def processor():
+    "Family and model of the processor, as Linux tells them"
+    told = Path('/proc/cpuinfo').read_text() if Path('/proc/cpuinfo').exists() else ''
+    found = [re.search(rf'^{k}\s*: (.+)$', told, re.M) for k in ('vendor_id', 'cpu family', 'model')]
+    return ' '.join(m[1] for m in found) if all(found) else platform.processor() or platform.machine()
+
+def add_rows(rows, machine, out):
+    "Write what was measured on a machine beside what was measured on others"
+    with open(out, newline='') as f: others = [r for r in csv.DictReader(f) if r['machine'] != machine]
+    write_rows([*others, *(r | dict(machine=machine) for r in rows)], out)
+
 def main(data_dir='data', *minutes, out='data/results/compact.csv'):
     task,rows = cifar10(data_dir, network='compact'), []
-    machine = f'{platform.machine()}, one core; ' + ', '.join(f'{k} {v}' for k,v in versions().items() if k != 'platform')
-    with one_thread(): write_rows([r | dict(machine=machine) for r in (*compared(), *on_two_cores())], out.replace('.csv', '_ways.csv'))
+    machine = f'{processor()}, one core; ' + ', '.join(f'{k} {v}' for k,v in versions().items() if k != 'platform')
+    with one_thread(): add_rows([*compared(), *on_two_cores()], machine, out.replace('.csv', '_ways.csv'))
     with one_thread():
         for name,make in networks.items():
             images,products = rates(make)
@@ -116,8 +129,8 @@ def main(data_dir='data', *minutes, out='data/results/compact.csv'):
                 spread=max(images) - min(images), n=len(images), gflops=rate*work/1e9, product=statistics.median(products))
             for m in minutes or ['']: # a training has more to do than its steps
                 accuracy,epochs,took = trained(make, float(m), .93*rate, task) if m else (None, None, None)
-                rows.append(row | dict(minutes=m, epochs=epochs, core_seconds=took, test_accuracy=accuracy, machine=machine))
-                print({k: round(v, 4) if isinstance(v, float) else v for k,v in rows[-1].items() if k != 'machine'}, flush=True)
-    write_rows(rows, out)
+                rows.append(row | dict(minutes=m, epochs=epochs, core_seconds=took, test_accuracy=accuracy))
+                print({k: round(v, 4) if isinstance(v, float) else v for k,v in rows[-1].items()}, flush=True)
+    add_rows(rows, machine, out)
 
 if __name__ == '__main__': main(*sys.argv[1:])

@@ -7,6 +7,7 @@ from execnb.nbio import read_nb, write_nb
 from nbdev.config import get_config
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
+from machine_unlearning.audit.columns import typeset
 
 def fields(cls):
     "Return the head of a class and its fields with their comments, as the source has them"
@@ -39,7 +40,8 @@ def source_link(module, name):
     return line and f'{cfg.git_url}/blob/{cfg.branch}/{path.relative_to(cfg.config_path).as_posix()}#L{line}'
 
 def documented(text, module):
-    "Put the page of one function or class right: fields explained, no links inside code, and its own line as the source"
+    "Put the page of one function or class right: fields explained, no links inside code, commands as code, and its own line as the source"
+    text = re.sub(r'(?<=Example: )(mu_[^*`\n]+)(?=\*)', r'`\1`', text) # else a renderer makes one dash of two
     code = re.compile(r'```python.*?```', re.S)
     text = code.sub(lambda m: re.sub(r'\[(`[^`]*`)\]\([^)]*\)', r'\1', m[0]), text)
     name = re.search(r'^### (\S+)', text, re.M)
@@ -78,8 +80,18 @@ def fold(nb):
         cells.append(c)
     nb.cells = cells
 
+def headed(table):
+    "Put the name of an index, for which pandas makes a row of its own, beside the other heads"
+    named = re.compile(r'(<tr[^>]*>\s*)<th></th>((?:(?!</tr>).)*</tr>)\s*<tr>\s*<th>([^<]+)</th>(?:\s*<th></th>)*\s*</tr>\s*</thead>', re.S)
+    return named.sub(r'\1<th>\3</th>\2\n  </thead>', table)
+
+def readable(table):
+    "Write the cells of a table as a page does: what was not measured is empty, numbers have a true minus, cells that hold words are marked"
+    table = re.sub(r'<td>([^<]*)</td>', lambda m: f'<td>{typeset(m[1]) if m[1] != "NaN" else ""}</td>', table)
+    return re.sub(r'<td>(?=[^<]*[A-Za-z]{4})', '<td class="words">', headed(table))
+
 def tidy(proc):
-    "Put right in processed notebooks what nbdev and pandas leave: documentation of functions, cells of tables that hold words, code of results"
+    "Put right in processed notebooks what nbdev and pandas leave: documentation of functions, tables, code of results"
     cfg = get_config()
     for p in proc.glob('**/*.ipynb'):
         nb = read_nb(p)
@@ -90,7 +102,7 @@ def tidy(proc):
             shown = ''.join(data.get('text/markdown', ''))
             if module and shown: data['text/markdown'] = documented(shown, module)
             table = ''.join(data.get('text/html', ''))
-            if table: data['text/html'] = re.sub(r'<td>(?=[^<]*[A-Za-z]{4})', '<td class="words">', table)
+            if table: data['text/html'] = readable(table)
         if p.parent.name == 'results': fold(nb)
         write_nb(nb, p)
 

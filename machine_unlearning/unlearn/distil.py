@@ -30,8 +30,8 @@ def kde(
 
     - Use: when the forget set is gone and the original may teach.
     - Keeps: all layers between the first and the last, and the original's answers to the retain set.
-    - Breaks: short budgets: the first and the last layer begin from nothing, and a part of the data serves the warm-
-      up.
+    - Breaks: short budgets: the first and the last layer begin from nothing, and a part of the data serves the
+      warm-up.
     """
     teacher,layers = copy.deepcopy(model), [w.layer for w in layer_weights(model, request)]
     rest,validation = request.carve(held_out)

@@ -136,8 +136,8 @@ def prune_complex(
 
     - Use: when pruning costs too much accuracy.
     - Keeps: every entry that overfitting moves on the forget set or on a part of the retain set.
-    - Breaks: few entries that move little on both: then next to nothing is drawn anew, and what remains is fine-
-      tuning.
+    - Breaks: few entries that move little on both: then next to nothing is drawn anew, and what remains is
+      fine-tuning.
     """
     part = random_part(request.retain, retain_share, request.gen)
     rates = [(request.forget, overfit_lr), (part, overfit_lr/3)]
