@@ -332,7 +332,7 @@ def finish(self:_Board, job):
     self.done += 1
     self.broken = 0
     self.ready += self.waiting.pop(job.path, [])
-    self.bar.update(job.weight)
+    self.bar.update(min(job.weight, self.bar.total - self.bar.n)) # a sum in another order may be rounded up
 
 @patch
 def fail(self:_Board, job, e):
