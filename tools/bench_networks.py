@@ -114,7 +114,8 @@ def processor():
 
 def add_rows(rows, machine, out):
     "Write what was measured on a machine beside what was measured on others"
-    with open(out, newline='') as f: others = [r for r in csv.DictReader(f) if r['machine'] != machine]
+    before = csv.DictReader(Path(out).read_text().splitlines()) if Path(out).is_file() else []
+    others = [r for r in before if r['machine'] != machine]
     write_rows([*others, *(r | dict(machine=machine) for r in rows)], out)
 
 def main(data_dir='data', *minutes, out='data/results/compact.csv'):
