@@ -107,10 +107,11 @@ def trained(make, minutes, rate, task, seed=0):
     return evaluate(model, task.held_out, task.transform), epochs, took
 
 def processor():
-    "Family and model of the processor, as Linux tells them"
+    "Family and model of the processor, as Linux tells them, and whether it has AMX, which bfloat16 gains by"
     told = Path('/proc/cpuinfo').read_text() if Path('/proc/cpuinfo').exists() else ''
     found = [re.search(rf'^{k}\s*: (.+)$', told, re.M) for k in ('vendor_id', 'cpu family', 'model')]
-    return ' '.join(m[1] for m in found) if all(found) else platform.processor() or platform.machine()
+    name = ' '.join(m[1] for m in found) if all(found) else platform.processor() or platform.machine()
+    return name + ' with AMX'*('amx_bf16' in told)
 
 def add_rows(rows, machine, out):
     "Write what was measured on a machine beside what was measured on others"
