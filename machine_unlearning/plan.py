@@ -253,9 +253,9 @@ def check_settings(
     "Raise `ValueError` for an approach or a hyper-parameter that does not exist, and for a value that is no number"
     if approach not in methods:
         raise ValueError(f'settings: expected an approach of {", ".join(methods)}, found {approach!r}')
-    known = methods[approach].defaults()
+    known = methods[approach].settings()
     if wrong := [k for k in settings if k not in known]: raise ValueError(
-        f'settings: {approach} has no {wrong[0]}, expected {", ".join(known) or "none"}')
+        f'settings: {approach} has no {wrong[0]}, expected {", ".join(known)}')
     numbers = [k for k in settings if type(known[k]) in (int, float)]
     if wrong := [k for k in numbers if not _is_number(settings[k])]: raise ValueError(
         f'settings: {approach}: expected a number as {wrong[0]}, found {settings[wrong[0]]!r}')

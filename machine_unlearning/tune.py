@@ -112,11 +112,21 @@ def judge(self:_Search, approach, settings, retain):
         for name,z in found.items(): z.append(logits(model, getattr(parts, name), transform).numpy())
     return badness(retain, {name: _closeness(z, getattr(parts, name)) for name,z in found.items()}), share
 
+_margin = .9 # of the budget: what does not shrink with the retain set may take a fifth of it
+
+@patch
+def afforded(self:_Search, approach, settings, retain):
+    "Judge settings, where they exceed the budget on a part of the retain set; return them, badness and cost"
+    value,share = self.judge(approach, settings, retain)
+    if value is not None: return settings, value, share
+    fewer = settings | dict(retain_share=round(_margin*.05/share, 3))
+    return fewer, *self.judge(approach, fewer, retain)
+
 @patch
 def tried(self:_Search, approach, settings, retain):
     "Try settings: what is kept of a trial, whatever happens in it"
     kept = dict(settings=settings, value=None, cost=None, said=None)
-    try: value,kept['cost'] = self.judge(approach, settings, retain)
+    try: kept['settings'],value,kept['cost'] = self.afforded(approach, settings, retain)
     except Exception as e: return kept | dict(said=' '.join(f'{type(e).__name__}: {e}'.split()))
     if value is None: return kept | dict(said='over the budget')
     return kept | (dict(value=value) if np.isfinite(value) else dict(said='not finite'))
@@ -139,7 +149,7 @@ def _start(experiment, approach):
 # %% ../nbs/53_tune.ipynb #ba11dd15
 def _known(trial, ranges):
     "A trial as Optuna knows it; None where its settings lie outside the ranges, as a default may"
-    settings = trial['settings']
+    settings = {k: v for k,v in trial['settings'].items() if k != 'retain_share'}
     if set(settings) != set(ranges) or not all(r.low <= settings[k] <= r.high for k,r in ranges.items()): return None
     optuna = importlib.import_module('optuna')
     state = optuna.trial.TrialState.PRUNED if trial['value'] is None else optuna.trial.TrialState.COMPLETE

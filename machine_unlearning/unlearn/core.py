@@ -174,6 +174,10 @@ class Method:
         parameters = inspect.signature(self.function).parameters
         return {k: p.default for k,p in parameters.items() if k not in ('model', 'request')}
 
+    def settings(self):
+        "Return what can be set: hyper-parameters and the share of the retain set that the method is shown"
+        return self.defaults() | dict(retain_share=1.)
+
     @property
     def extras(self):
         "Name what it reads of the original's training"
@@ -331,10 +335,17 @@ def _check_call(name, hp):
         raise ValueError(f'{name}: has no {k}, expected some of {", ".join(methods[name].defaults()) or "none"}')
 
 # %% ../../nbs/unlearn/00_core.ipynb #c834125e
+def _shown(request, share):
+    "A request as a method sees it that is shown a random part of the retain set"
+    if share == 1: return request
+    if not 0 < share < 1: raise ValueError(f'retain_share: expected above 0 and at most 1, found {share}')
+    return replace(request, retain=random_part(request.retain, share, request.gen))
+
 def unlearn(
     name: str, # of a registered method
     model, # the original; it is not changed
     request: Request,
+    retain_share=1., # of the retain set, a random part that the method is shown: less than an epoch for its budget
     **hp, # hyper-parameters that replace the method's defaults
 ) -> tuple: # the unlearned model and its `Cost`
     "Answer a deletion request; `ValueError` says what the network lacks, `FloatingPointError` what is no longer finite"
@@ -345,6 +356,6 @@ def unlearn(
     check([name], old, request.example, request.kind)
     check_extras([name], request.extras)
     request.cost = Cost()
-    with request.cost.timed(): new = _answer(name, new, request, hp)
+    with request.cost.timed(): new = _answer(name, new, _shown(request, retain_share), hp)
     if methods[name].reads and _same(old, new): warnings.warn(f'{name}: changed nothing; its settings select no weight')
     return wrapped_like(model, new).eval(), request.cost
