@@ -15,7 +15,7 @@ from numbers import Real
 from pathlib import Path
 from .core import check_name, check_range, listed
 from .task import Task, make_task
-from .unlearn import check_extras, extras, methods, study_methods
+from .unlearn import check_extras, check_share, extras, methods, study_methods
 
 # %% ../nbs/21_plan.ipynb #ca27cbd6
 trained = 'original', 'retain', 'retrain' # from scratch; all others are unlearned from an original
@@ -259,6 +259,7 @@ def check_settings(
     numbers = [k for k in settings if type(known[k]) in (int, float)]
     if wrong := [k for k in numbers if not _is_number(settings[k])]: raise ValueError(
         f'settings: {approach}: expected a number as {wrong[0]}, found {settings[wrong[0]]!r}')
+    check_share(settings.get('retain_share', 1), f'settings: {approach}: ')
 
 # %% ../nbs/21_plan.ipynb #24bbe128
 @functools.lru_cache(maxsize=1)

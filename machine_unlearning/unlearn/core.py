@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['methods', 'study', 'needed', 'extras', 'layer_kinds', 'Request', 'cycle', 'random_part', 'tiny', 'Method', 'method',
-           'check_kind', 'check', 'check_extras', 'unlearn']
+           'check_kind', 'check', 'check_extras', 'check_share', 'unlearn']
 
 # %% ../../nbs/unlearn/00_core.ipynb #d5bd916c
 import copy, inspect, re, torch, warnings
@@ -335,11 +335,17 @@ def _check_call(name, hp):
         raise ValueError(f'{name}: has no {k}, expected some of {", ".join(methods[name].defaults()) or "none"}')
 
 # %% ../../nbs/unlearn/00_core.ipynb #c834125e
+def check_share(
+    share: float, # of the retain set
+    where='', # for the message
+):
+    "Refuse a share that is not above 0 and at most 1"
+    if not 0 < share <= 1: raise ValueError(f'{where}retain_share: expected above 0 and at most 1, found {share}')
+
 def _shown(request, share):
     "A request as a method sees it that is shown a random part of the retain set"
-    if share == 1: return request
-    if not 0 < share < 1: raise ValueError(f'retain_share: expected above 0 and at most 1, found {share}')
-    return replace(request, retain=random_part(request.retain, share, request.gen))
+    check_share(share)
+    return request if share == 1 else replace(request, retain=random_part(request.retain, share, request.gen))
 
 def unlearn(
     name: str, # of a registered method
