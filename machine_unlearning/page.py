@@ -196,7 +196,7 @@ table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums
 .note{margin:.9rem 0 .4rem;font-size:.9rem}
 th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top;white-space:nowrap}
 th[scope=row]{position:sticky;left:0;background:var(--page);text-align:left;font-weight:600;
-min-width:min(8.5rem,40vw);max-width:min(16rem,45vw);white-space:normal;overflow-wrap:anywhere}
+min-width:min(10.5rem,45vw);max-width:min(16rem,45vw);white-space:normal;overflow-wrap:anywhere}
 .sortable{width:100%}
 .sortable th:first-child{text-align:left}
 thead th{background:var(--tint);vertical-align:bottom}
@@ -208,7 +208,7 @@ th[aria-sort=ascending] button::after{content:" ▲"}
 th[aria-sort=descending] button::after{content:" ▼"}
 td small{display:block;font-size:.78rem}
 .plain td{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:10rem}
-.plain th[scope=row]{font-weight:500;min-width:8rem;max-width:20rem}
+.plain th[scope=row]{font-weight:500;min-width:min(9rem,40vw);max-width:20rem}
 .plain.files :is(th,td){white-space:nowrap;position:static;max-width:none}
 """
 

@@ -12,7 +12,8 @@ import hashlib, numpy as np, os, sys
 from datetime import date
 from importlib import metadata
 from pathlib import Path
-from fastcore.xml import Code, H1, Header, Li, P, Small, Span, Strong, Table, Tbody, Td, Th, Thead, Tr, Ul
+from fastcore.xml import Code, Details, H1, Header, Li, P, Small, Span, Strong, Summary, Table, Tbody, Td, Th, Thead
+from fastcore.xml import Tr, Ul
 from .attack import budget
 from .audit.columns import Column, columns, cost, count, decisive, quality, stressed, typeset, wrapped
 from .audit.gate import ask, plain_words, verdict_of
@@ -238,7 +239,12 @@ def flat(
     return found
 
 # %% ../nbs/41_report.ipynb #9c4d7e89
-def _pair(name, value): return Span(Small(name), ' ', text(value), cls='pair')
+_many = 24 # values of a list that a reader wants to see at once
+
+def _pair(name, value):
+    "A name with its value; a long list, as of indices, opens when it is asked for, and in print"
+    if not (isinstance(value, list) and len(value) > _many): return Span(Small(name), ' ', text(value), cls='pair')
+    return Details(Summary(f'{name}: {len(value):,} values'), text(value))
 
 def grouped(
     values: dict, # of `flat`
