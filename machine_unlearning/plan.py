@@ -259,7 +259,7 @@ def check_settings(
     numbers = [k for k in settings if type(known[k]) in (int, float)]
     if wrong := [k for k in numbers if not _is_number(settings[k])]: raise ValueError(
         f'settings: {approach}: expected a number as {wrong[0]}, found {settings[wrong[0]]!r}')
-    check_share(settings.get('retain_share', 1), f'settings: {approach}: ')
+    check_share(settings.get('retain_part', 1), f'settings: {approach}: ')
 
 # %% ../nbs/21_plan.ipynb #24bbe128
 @functools.lru_cache(maxsize=1)

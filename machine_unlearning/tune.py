@@ -119,7 +119,7 @@ def afforded(self:_Search, approach, settings, retain):
     "Judge settings, where they exceed the budget on a part of the retain set; return them, badness and cost"
     value,share = self.judge(approach, settings, retain)
     if value is not None: return settings, value, share
-    fewer = settings | dict(retain_share=round(_margin*.05/share, 3))
+    fewer = settings | dict(retain_part=round(_margin*.05/share, 3))
     return fewer, *self.judge(approach, fewer, retain)
 
 @patch
@@ -149,7 +149,7 @@ def _start(experiment, approach):
 # %% ../nbs/53_tune.ipynb #ba11dd15
 def _known(trial, ranges):
     "A trial as Optuna knows it; None where its settings lie outside the ranges, as a default may"
-    settings = {k: v for k,v in trial['settings'].items() if k != 'retain_share'}
+    settings = {k: v for k,v in trial['settings'].items() if k != 'retain_part'}
     if set(settings) != set(ranges) or not all(r.low <= settings[k] <= r.high for k,r in ranges.items()): return None
     optuna = importlib.import_module('optuna')
     state = optuna.trial.TrialState.PRUNED if trial['value'] is None else optuna.trial.TrialState.COMPLETE

@@ -176,7 +176,7 @@ class Method:
 
     def settings(self):
         "Return what can be set: hyper-parameters and the share of the retain set that the method is shown"
-        return self.defaults() | dict(retain_share=1.)
+        return self.defaults() | dict(retain_part=1.)
 
     @property
     def extras(self):
@@ -187,6 +187,7 @@ class Method:
         _check_words(self, 'needs', needed)
         _check_words(self, 'reads', ('retain', 'forget', 'teacher', *extras))
         for name,span in self.ranges.items(): _check_range(self, name, *span)
+        if 'retain_part' in self.defaults(): raise ValueError(f'{self.name}: retain_part is a setting of all methods')
 
 # %% ../../nbs/unlearn/00_core.ipynb #9a178e92
 def _check_words(method, field, known):
@@ -340,7 +341,7 @@ def check_share(
     where='', # for the message
 ):
     "Refuse a share that is not above 0 and at most 1"
-    if not 0 < share <= 1: raise ValueError(f'{where}retain_share: expected above 0 and at most 1, found {share}')
+    if not 0 < share <= 1: raise ValueError(f'{where}retain_part: expected above 0 and at most 1, found {share}')
 
 def _shown(request, share):
     "A request as a method sees it that is shown a random part of the retain set"
@@ -351,7 +352,7 @@ def unlearn(
     name: str, # of a registered method
     model, # the original; it is not changed
     request: Request,
-    retain_share=1., # of the retain set, a random part that the method is shown: less than an epoch for its budget
+    retain_part=1., # of the retain set, a random part that the method is shown: less than an epoch for its budget
     **hp, # hyper-parameters that replace the method's defaults
 ) -> tuple: # the unlearned model and its `Cost`
     "Answer a deletion request; `ValueError` says what the network lacks, `FloatingPointError` what is no longer finite"
@@ -362,6 +363,6 @@ def unlearn(
     check([name], old, request.example, request.kind)
     check_extras([name], request.extras)
     request.cost = Cost()
-    with request.cost.timed(): new = _answer(name, new, _shown(request, retain_share), hp)
+    with request.cost.timed(): new = _answer(name, new, _shown(request, retain_part), hp)
     if methods[name].reads and _same(old, new): warnings.warn(f'{name}: changed nothing; its settings select no weight')
     return wrapped_like(model, new).eval(), request.cost
