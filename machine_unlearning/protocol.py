@@ -21,9 +21,9 @@ class Track(NamedTuple):
     title: str        # for readers
     task: str         # name for `make_task`
     options: dict     # of the task
-    pool: object      # number of candidates drawn by the seed, or a file of their indices
+    pool: object      # number of candidates drawn by the seed, or their indices
     pool_digest: str  # of the sorted indices
-    sets: dict        # retain, forget, control and test: number of examples and digest; empty where data are fetched
+    sets: dict        # retain, forget, control and test: number of examples and digest
     seed: int         # base of all seeds
     runs: int         # halves, with an original each
     remade: int       # runs that a verification makes again

@@ -146,10 +146,9 @@ def plan_of(
     "Make the plan of a track for the method of a submission"
     track,own = found.track, found.method_file.is_file()
     options = track.options | (dict(data_dir=str(data_dir)) if data_dir else {})
-    pool = track.pool if isinstance(track.pool, int) else Path(data_dir or 'data')/track.pool
     return Plan(out or found.folder/'record', track.task, options, ('original', 'retrain', found.approach), track.runs,
         seed=track.seed, settings={found.approach: found.settings}, imports=(found.approach,)*own,
-        units=None if out else found.folder/'units', design='halves', pool=pool)
+        units=None if out else found.folder/'units', design='halves', pool=track.pool)
 
 def _protocol_faults(experiment, track):
     "Lines on what this machine makes of the protocol"
