@@ -8,13 +8,13 @@ __all__ = ['Job', 'attempt', 'sweep', 'stop_at', 'set_aside', 'Inline', 'cores',
 
 # %% ../nbs/20_engine.ipynb #91b0310c
 import ast, collections, concurrent.futures as cf, contextlib, errno, importlib, math, multiprocessing, pickle
-import os, queue, signal, sys, threading, time
+import os, queue, signal, sys, threading, time, warnings
 from dataclasses import dataclass
 from fastcore.basics import patch
 from fastcore.imports import in_notebook
 from pathlib import Path
 from tqdm import tqdm
-from .core import Failed, Paused, check_range
+from .core import Failed, Paused, check_range, plain_warning
 
 # %% ../nbs/20_engine.ipynb #2db55a4e
 @dataclass(frozen=True)
@@ -194,8 +194,9 @@ def _follow(lifeline):
     os._exit(1)
 
 # %% ../nbs/20_engine.ipynb #b555dc22
-def _begin(count, devices, lifeline):
+def _begin(count, devices, lifeline, plain):
     "Set up a new worker, before it computes anything"
+    if plain: warnings.formatwarning = plain_warning
     for s in signal.SIGINT, signal.SIGTERM: signal.signal(s, _stop)
     threading.Thread(target=_follow, args=(lifeline,), daemon=True).start()
     with count.get_lock():
@@ -231,7 +232,8 @@ class _Pool(cf.ProcessPoolExecutor):
     def __init__(self, workers, devices):
         context = multiprocessing.get_context('spawn')
         theirs,self.lifeline = context.Pipe(duplex=False)
-        super().__init__(workers, context, _begin, (context.Value('i', 0), tuple(devices), theirs))
+        plain = warnings.formatwarning is plain_warning # a command's workers warn as it does
+        super().__init__(workers, context, _begin, (context.Value('i', 0), tuple(devices), theirs, plain))
         with _uninterrupted(), _nameless(): started = [self.submit(int) for _ in range(workers)] # one process each
         try: [s.result() for s in started]
         except cf.BrokenExecutor as e: raise Failed('worker processes end as soon as they start; use workers=1') from e

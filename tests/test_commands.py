@@ -344,3 +344,8 @@ def test_table_of_the_published_logits(shared):
     found = [line.split()[:2] for line in r.stdout.splitlines()[1:]]
     assert found == [['baseline', '0.88'], ['finetune', '3.74'], ['poison', '4.16'], ['poison_full', '4.20'], ['hybrid', '2.83'],
                      ['prune', '3.22'], ['prune_last_layer', '2.30'], ['prune_complex', '2.20'], ['activation_reset', '3.58']]
+
+def test_warnings_of_workers_are_lines(tmp_path):
+    (tmp_path/'loud.py').write_text('import warnings\nfrom machine_unlearning.unlearn import method\n@method("Loud", reads=["retain"])\ndef loud(model, request):\n    "Warn"\n    warnings.warn("a loud\\n method")\n    return model\n')
+    r = run('mu_create_logits', '--epochs', '20', '--limit', '100', '--width', '2', '--n', '2', '--approaches', 'loud', '--imports', 'loud', '--out', 'out', '--workers', '2', cwd=tmp_path)
+    assert r.returncode == 0 and 'warning: a loud method\n' in r.stderr and 'loud.py' not in r.stderr, r.stderr
