@@ -265,8 +265,8 @@ def populate(
     todo = [u for u in units if u not in set(finished)]
     experiment.check_room(todo, n)
     failures,left = hand_out(experiment, run_unit, todo, finished, executor, n, time_budget)
+    _collect(experiment, units)
     if left: raise paused(todo, len(units), failures, left, time_budget)
-    _collect(experiment, units, failures)
     if failures: raise failed(failures, len(todo))
     return experiment.plan.out
 
@@ -290,11 +290,12 @@ def hand_out(
     return work(todo, f, executor, make, ahead, stop_at(time_budget), finished) # loading does not count
 
 # %% ../nbs/24_population.ipynb #1daff183
-def _collect(experiment, units, failures):
+def _collect(experiment, units):
     "Write the record of every approach whose units are all there"
+    missing = {u for u in units if not u.done()}
     for a in experiment.plan.populations:
-        mine = [u for u in units if u.approach == made_as(a)]
-        if failures.keys() & set(mine) or is_larger(experiment, a): continue
-        try: collect(experiment, a, [u.path for u in mine])
+        mine = {u for u in units if u.approach == made_as(a)}
+        if missing & mine or is_larger(experiment, a): continue
+        try: collect(experiment, a, [u.path for u in units if u in mine])
         except OSError: # a full disk, say, of which the failed units tell already
-            if not failures: raise
+            if not missing: raise
