@@ -10,7 +10,7 @@ import importlib, inspect, sys, types
 
 # %% ../nbs/60_front.ipynb #451ab55f
 # nbdev_export keeps this in step with settings.ini
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __doc__ = f'''{__doc__}
 
