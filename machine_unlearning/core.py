@@ -76,7 +76,7 @@ def _status(found): return found if type(found) is int else None
 def _called(f, argv, more):
     "Call `f` and return the status for the shell: what it returns if that is a whole number"
     try: return _status(f(**_arguments(f, argv, more)))
-    except (ValueError, OSError) as e: return _one_line(f.__name__, e)
+    except (ValueError, OSError, UserWarning) as e: return _one_line(f.__name__, e) # the last where warnings are errors
     except Failed as e: return _one_line(f.__name__, e, 1)
     except MemoryError as e: return _one_line(f.__name__, f'not enough memory {e}', 1)
     except Paused as e: return _one_line(f.__name__, e, 75)

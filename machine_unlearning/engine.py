@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from fastcore.imports import in_notebook
 from pathlib import Path
 from tqdm import tqdm
-from .core import Failed, Paused, check_range, plain_warning
+from .core import Failed, Paused, check_range, plain_warning, printable
 
 # %% ../nbs/20_engine.ipynb #2db55a4e
 @dataclass(frozen=True)
@@ -284,6 +284,7 @@ class _Board:
         self.ready,self.waiting = collections.deque(), collections.defaultdict(list)
         self.elsewhere,self.flying,self.failures,self.suspects = [], {}, {}, set()
         self.turn,self.broken,self.results = 0, 0, queue.SimpleQueue()
+        self.lucky,self.moved = None, False # a job that may begin whatever the time, until one comes back unharmed
         self.done,self.before,self.total = 0, len(finished), len(finished) + len(jobs)
         self.folders = {_lock_of(j.path).parent for j in jobs}
         self._sort(jobs)
@@ -340,7 +341,8 @@ def finish(self:_Board, job):
 def fail(self:_Board, job, e):
     "Give up a job, and all that need it"
     self.failures[job] = e
-    self.bar.write(f'{job.name}: {type(e).__name__}: {" ".join(str(e).split())}', file=sys.stderr)
+    why = printable(' '.join(str(e).split()))
+    self.bar.write(f'{job.name}: {type(e).__name__}: {why}', file=sys.stderr)
     for j in self.waiting.pop(job.path, []): self.fail(j, Failed(f'needs {job.name}'))
 
 @patch
@@ -356,11 +358,17 @@ def retry(self:_Board):
     self.ready += self.elsewhere
     self.elsewhere.clear()
 
+@patch
+def owes(self:_Board):
+    "Tell whether the run has not moved yet, so that a job may begin after the deadline"
+    return not self.moved and self.lucky is None
+
 # %% ../nbs/20_engine.ipynb #263a4d1d
 def _submit(board, f, pool, deadline):
     "Hand over the next job"
-    job,first = board.ready.popleft(), board.turn == 0
+    job,first = board.ready.popleft(), board.owes()
     board.turn += 1
+    if first: board.lucky = job
     try: future = pool.submit(attempt, f, job, deadline, board.turn, first)
     except cf.BrokenExecutor as e: # died before it was handed the job: as if it had died with it
         future = cf.Future()
@@ -372,7 +380,7 @@ def _fill(board, f, pool, ahead, deadline):
     "Hand over as many jobs as may be under way"
     limit = 1 if board.suspects else ahead
     while board.ready and len(board.flying) < limit:
-        if time.time() >= deadline and board.turn: break
+        if time.time() >= deadline and not board.owes(): break
         _submit(board, f, pool, deadline)
 
 # %% ../nbs/20_engine.ipynb #0891da52
@@ -387,6 +395,7 @@ def _next(board):
     except queue.Empty: return
     if future not in board.flying: return # of a pool that broke
     job,e = board.flying.pop(future), _error(future)
+    if job == board.lucky: board.lucky,board.moved = None, not e
     alone,died = job in board.suspects, isinstance(e, cf.BrokenExecutor)
     board.suspects.discard(job)
     if died and not alone: board.suspect([job, *board.flying.values()])

@@ -204,9 +204,8 @@ def _of_attack(data_path, rows, measured):
     if set(approaches(data_path)) <= set(rows.approach):
         here = in_words(rows, columns['epsilon'], 'At the δ of this page')
         yield epsilon_against_delta(data_path), _captions['delta'], here
-    if 'relearn_left' in rows:
+    if len(curves := recovery_curves(data_path, [n for n in rows.approach if n != 'baseline'])):
         from machine_unlearning.audit.figures import recovery_panels
-        curves = recovery_curves(data_path, [n for n in rows.approach if n != 'baseline'])
         yield recovery_panels(curves), _captions['recovery'], in_words(rows, columns['relearn_left'], 'Left, %')
     if 'forget_accuracy' not in measured: return
     in_per_cent = in_words(measured, quality('forget_accuracy'), 'Forget accuracy in per cent')

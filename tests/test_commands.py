@@ -349,3 +349,10 @@ def test_warnings_of_workers_are_lines(tmp_path):
     (tmp_path/'loud.py').write_text('import warnings\nfrom machine_unlearning.unlearn import method\n@method("Loud", reads=["retain"])\ndef loud(model, request):\n    "Warn"\n    warnings.warn("a loud\\n method")\n    return model\n')
     r = run('mu_create_logits', '--epochs', '20', '--limit', '100', '--width', '2', '--n', '2', '--approaches', 'loud', '--imports', 'loud', '--out', 'out', '--workers', '2', cwd=tmp_path)
     assert r.returncode == 0 and 'warning: a loud method\n' in r.stderr and 'loud.py' not in r.stderr, r.stderr
+
+def test_audit_where_some_rows_are_of_few_models(records): # five retrained models are two against three in the baseline
+    r = run('mu_audit', records)
+    assert r.returncode == 0 and 'Traceback' not in r.stderr, r.stderr
+    assert (records/'figures'/'audit_trade_off_mine.png').is_file()
+    rows = pd.read_csv(records/'audit.csv')
+    assert rows.n_retain.tolist() == [2, 5] and not [c for c in rows if c.startswith('relearn')]

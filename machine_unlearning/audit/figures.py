@@ -248,7 +248,7 @@ def _figures(data_path, table, tables, sets, delta, kind):
     found = [('forest', forest, [table]), ('sets', accuracy_by_size, [sets])]
     found.append(('examples', per_example_distribution, [tables]))
     if 'control_epsilon' in table: found.append(('control', forget_against_control, [table]))
-    if 'relearn_left' in table: found.append(('recovery', recovery_panels, [recovery_curves(data_path, list(tables))]))
+    if len(curves := recovery_curves(data_path, list(tables))): found.append(('recovery', recovery_panels, [curves]))
     for name in table.approach[table.approach != 'baseline']:
         examples = three_examples(tables[name].epsilon.to_numpy())
         found.append((f'trade_off_{name}', _trade_off_of, [data_path, name, delta, examples, kind]))

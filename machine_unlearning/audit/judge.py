@@ -13,7 +13,7 @@ import math, numpy as np
 from pathlib import Path
 from typing import NamedTuple
 from scipy.special import ndtr, ndtri, stdtrit
-from .columns import columns, wrapped
+from .columns import columns, stressed, wrapped
 from .exact import epsilon_lower, exact_log_p
 from .pair import Levels, Pair
 from .ranking import auc, ranks
@@ -502,7 +502,8 @@ def _numbers(j):
     ends = {f'one_{k}{end}': getattr(j, f'{k}{end}') for k in ('effect', 'auc') for end in ('', '_low', '_high')}
     return row | ends | {f'memory_left{end}': getattr(j, f'left{end}') for end in ('', '_low', '_high')}
 
-_elsewhere = 'n_sham', 'sham_', 'split_', 'pool', 'members' # columns that only other designs have
+_attacks = [c.key for c in stressed]
+_elsewhere = 'n_sham', 'sham_', 'split_', 'pool', 'members', *_attacks # columns that only other designs have
 
 def few_row(
     pair: Pair,

@@ -341,7 +341,8 @@ def check_share(
     where='', # for the message
 ):
     "Refuse a share that is not above 0 and at most 1"
-    if not 0 < share <= 1: raise ValueError(f'{where}retain_part: expected above 0 and at most 1, found {share}')
+    if isinstance(share, bool) or not 0 < share <= 1:
+        raise ValueError(f'{where}retain_part: expected above 0 and at most 1, found {str(share)[:60]}')
 
 def _shown(request, share):
     "A request as a method sees it that is shown a random part of the retain set"
