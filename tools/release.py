@@ -7,6 +7,9 @@ from machine_unlearning.datacard import Release, write_release
 root = Path(__file__).resolve().parent.parent
 populations = { # folder below data/results: description
     'halves_digits': 'Logits of ten runs on scikit-learn\'s handwritten digits, each trained on 800 images and half of a pool of 400, before and after twelve methods were asked to forget the half',
+    'halves_cifar10': 'Logits of eight runs of a compact network on CIFAR-10, each trained on 48,000 images and half of a pool of 2,000, before and after the eight methods of the study were asked to forget the half, and of eight networks trained without the pool',
+    'halves_resnet18': 'Logits of eight runs of ResNet-18 of width 64 on CIFAR-10, made on a GPU, each trained on 48,000 images and half of a pool of 2,000, and of seven or eight answers of each of the eight methods of the study that were asked to forget the half',
+    'one_cifar10': 'Logits of 16 compact networks trained on CIFAR-10 without the study\'s forget set, and of eight answers of each of its eight methods from one original',
 }
 
 def cited(line, text): return re.search(rf'^{line}: "?(.+?)"?$', text, re.M)[1]
