@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from fastcore.imports import in_notebook
 from pathlib import Path
 from tqdm import tqdm
-from .core import Failed, Paused, check_range, plain_warning, printable
+from .core import Failed, Paused, check_range, one_line, plain_warning
 
 # %% ../nbs/20_engine.ipynb #2db55a4e
 @dataclass(frozen=True)
@@ -341,8 +341,7 @@ def finish(self:_Board, job):
 def fail(self:_Board, job, e):
     "Give up a job, and all that need it"
     self.failures[job] = e
-    why = printable(' '.join(str(e).split()))
-    self.bar.write(f'{job.name}: {type(e).__name__}: {why}', file=sys.stderr)
+    self.bar.write(f'{job.name}: {type(e).__name__}: {one_line(e)}', file=sys.stderr)
     for j in self.waiting.pop(job.path, []): self.fail(j, Failed(f'needs {job.name}'))
 
 @patch

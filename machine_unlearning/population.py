@@ -294,8 +294,8 @@ def _collect(experiment, units):
     "Write the record of every approach whose units are all there"
     missing = {u for u in units if not u.done()}
     for a in experiment.plan.populations:
-        mine = {u for u in units if u.approach == made_as(a)}
-        if missing & mine or is_larger(experiment, a): continue
-        try: collect(experiment, a, [u.path for u in units if u in mine])
+        mine = [u for u in units if u.approach == made_as(a)]
+        if missing.intersection(mine) or is_larger(experiment, a): continue
+        try: collect(experiment, a, [u.path for u in mine])
         except OSError: # a full disk, say, of which the failed units tell already
             if not missing: raise
